@@ -1,0 +1,198 @@
+"""Normal numbers from uniform ones by PyTorch's Box-Muller kernels.
+
+PyTorch transforms float32 by eight at once with the polynomials of the Cephes library in AVX2
+(ATen/native/cpu/avx_mathfun.h), which the compiler fuses into multiply-adds. NumPy's own float32
+logarithm is up to 4 ulp away from them, so the same polynomials are evaluated here. The last
+fused operation of the sine and that of the cosine are rounded once as well, through float64:
+99.92 % of the results are then PyTorch's bit for bit and the rest are within 2 ulp (1.6e7 draws;
+without the two fusions 1 % differ, by up to 3 ulp). float64 needs no such care: PyTorch calls the
+C library.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+__all__ = ["multiply_add", "transform_blocks"]
+
+_F32, _F64 = np.float32, np.float64
+
+_SQRT_HALF_BITS = np.int32(0x3F3504F3)
+_LOG_POLYNOMIAL = [
+    _F32(coefficient)
+    for coefficient in (
+        7.0376836292e-2,
+        -1.1514610310e-1,
+        1.1676998740e-1,
+        -1.2420140846e-1,
+        1.4249322787e-1,
+        -1.6668057665e-1,
+        2.0000714765e-1,
+        -2.4999993993e-1,
+        3.3333331174e-1,
+    )
+]
+# log(2) in two parts: the products of the large one with exponents are exact.
+_LOG2_LARGE, _LOG2_SMALL = _F32(0.693359375), _F32(-2.12194440e-4)
+
+_FOUR_OVER_PI = _F32(1.27323954473516)
+# pi / 4 in three parts, negated: the products of the first two with quadrants are exact.
+_MINUS_QUARTER_PI = [
+    _F32(-0.78515625),
+    _F32(-2.4187564849853515625e-4),
+    _F32(-3.774894977445941e-8),
+]
+_SIN_POLYNOMIAL = [_F32(-1.9515295891e-4), _F32(8.3321608736e-3), _F32(-1.6666654611e-1)]
+_COS_POLYNOMIAL = [
+    _F32(2.443315711809948e-5),
+    _F32(-1.388731625493765e-3),
+    _F32(4.166664568298827e-2),
+]
+
+
+def transform_blocks(uniforms: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """Normal numbers from `uniforms` of [0, 1), float32 or float64 [16 k]; returns [16 k].
+
+    In each block of 16 the first 8 give radii, the last 8 angles; the results are the 8 cosine
+    products, then the 8 sine products.
+    """
+    octets = uniforms.view(f"V{8 * uniforms.itemsize}").reshape(-1, 2)
+    # Copies of whole octets: slices of 8 numbers would run NumPy's loops 8 numbers at a time.
+    first = np.ascontiguousarray(octets[:, 0]).view(uniforms.dtype)
+    second = np.ascontiguousarray(octets[:, 1]).view(uniforms.dtype)
+    two_pi = uniforms.dtype.type(2.0 * math.pi)
+    np.subtract(uniforms.dtype.type(1), first, out=first)
+    if uniforms.dtype == _F32:
+        log_first = _log(first)
+        sine, cosine = _sine_and_cosine(second * two_pi)
+    else:
+        second *= two_pi
+        log_first, sine, cosine = np.log(first), np.sin(second), np.cos(second)
+    log_first *= uniforms.dtype.type(-2)
+    radius = np.sqrt(log_first, out=log_first)
+    cosine *= radius
+    sine *= radius
+    result = np.empty_like(octets)
+    result[:, 0] = cosine.view(octets.dtype)
+    result[:, 1] = sine.view(octets.dtype)
+    return multiply_add(result.reshape(-1).view(uniforms.dtype), std, mean)
+
+
+def multiply_add(values: np.ndarray, factor: float, term: float) -> np.ndarray:
+    """`values * factor + term` rounded once, as the fused instruction does; may reuse `values`.
+
+    `values` is float32 or float64; the numbers are rounded to its dtype first.
+    """
+    factor, term = values.dtype.type(factor), values.dtype.type(term)
+    if factor == 1 or term == 0:
+        # One of the two operations is exact. Zeros keep their sign where there is no term.
+        values *= factor
+        if term != 0:
+            values += term
+        return values
+    if values.dtype == _F32:
+        return _fused(values, factor, term)
+    return _multiply_add_double(values, factor, term)
+
+
+def _fused(values: np.ndarray, factor: np.ndarray | _F32, term: np.ndarray | _F32) -> np.ndarray:
+    """float32 `values * factor + term`, rounded once: float64 holds the product exactly."""
+    product = values.astype(_F64)
+    product *= factor
+    product += term
+    return product.astype(_F32)
+
+
+def _multiply_add_double(values: np.ndarray, factor: _F64, term: _F64) -> np.ndarray:
+    """float64 `values * factor + term` rounded once, by Dekker's product and Knuth's sum."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = values * factor
+        total = product + term
+        high, low = _split(values)
+        factor_high, factor_low = _split(factor)
+        product_error = high * factor_high - product
+        product_error += high * factor_low
+        product_error += low * factor_high
+        product_error += low * factor_low
+        shift = total - product
+        error = (product - (total - shift)) + (term - shift) + product_error
+    # The halves of numbers above 2**996 overflow, and then there is no error to add.
+    total += np.where(np.isfinite(error), error, 0.0)
+    return total
+
+
+def _split(values: np.ndarray | _F64) -> tuple[np.ndarray | _F64, np.ndarray | _F64]:
+    """Veltkamp's split into halves of 26 bits, whose products are exact."""
+    scaled = values * _F64(2**27 + 1)
+    high = scaled - (scaled - values)
+    return high, values - high
+
+
+def _log(x: np.ndarray) -> np.ndarray:
+    """Cephes `logf` of positive normal float32 numbers."""
+    # Counted from sqrt(1/2), the exponent bits are those of a mantissa in [sqrt(1/2), sqrt(2)).
+    bits = x.view(np.int32) - _SQRT_HALF_BITS
+    exponent = (bits >> 23).astype(_F32)
+    bits &= 0x007FFFFF
+    bits += _SQRT_HALF_BITS
+    mantissa = bits.view(_F32)
+    mantissa -= _F32(1)
+    square = mantissa * mantissa
+    value = _polynomial(_LOG_POLYNOMIAL, mantissa)
+    value *= mantissa
+    value *= square
+    value += exponent * _LOG2_SMALL
+    square *= _F32(0.5)
+    value -= square
+    value += mantissa
+    exponent *= _LOG2_LARGE
+    value += exponent
+    return value
+
+
+def _sine_and_cosine(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cephes `sinf` and `cosf` of float32 numbers in [0, 8192)."""
+    octant = (x * _FOUR_OVER_PI).astype(np.int32)
+    octant += 1
+    octant &= ~1
+    angle = octant.astype(_F32)
+    for part in _MINUS_QUARTER_PI:
+        x += angle * part
+    square = x * x
+    cosine = _polynomial(_COS_POLYNOMIAL, square)
+    cosine *= square
+    cosine = _fused(cosine, square, square * _F32(-0.5))
+    cosine += _F32(1)
+    sine = _polynomial(_SIN_POLYNOMIAL, square)
+    sine *= square
+    sine = _fused(sine, x, x)
+    _swap_where(octant & 2, sine.view(np.int32), cosine.view(np.int32))
+    # Bit 2 of the octant says whether the sine is negative, that of octant + 2 for the cosine.
+    sine.view(np.int32)[...] ^= (octant & 4) << 29
+    octant += 2
+    cosine.view(np.int32)[...] ^= (octant & 4) << 29
+    return sine, cosine
+
+
+def _swap_where(bit_1: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+    """Swap the elements of `a` and `b` (int32) where `bit_1` is 2, not where it is 0.
+
+    Exclusive ors, because `np.where` on random conditions takes 10 times as long.
+    """
+    mask = bit_1 >> 1
+    np.negative(mask, out=mask)
+    mask &= a ^ b
+    a ^= mask
+    b ^= mask
+
+
+def _polynomial(coefficients: list[_F32], x: np.ndarray) -> np.ndarray:
+    """Horner's rule."""
+    value = x * coefficients[0]
+    value += coefficients[1]
+    for coefficient in coefficients[2:]:
+        value *= x
+        value += coefficient
+    return value

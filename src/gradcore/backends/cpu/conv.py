@@ -1,0 +1,149 @@
+"""Convolution and its two adjoints on the CPU: which kernel computes what.
+
+All three speak about the same cross-correlation, of any number of spatial dimensions:
+
+    out[n, o, y] = b[o] + sum over c, k of w[o, c, k] * x[n, c, y * stride + k * dilation - padding]
+
+with zeros outside `x`. `conv` is the map itself, `conv_input` and `conv_weight` are its adjoints in
+`x` and `w` (the gradients; `conv_input` is also `conv_transpose`). float32 and float64 are computed
+here, for other dtypes they return NotImplemented.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from gradcore.backends.cpu.conv_columns import (
+    columns_conv,
+    columns_conv_input,
+    columns_conv_weight,
+)
+from gradcore.backends.cpu.conv_geometry import Geometry
+from gradcore.backends.cpu.conv_winograd import (
+    winograd_conv,
+    winograd_conv_input,
+    winograd_conv_weight,
+    winograd_pays,
+)
+
+__all__ = ["conv", "conv_input", "conv_weight"]
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _supported(*arrays: np.ndarray | None) -> bool:
+    dtypes = {array.dtype for array in arrays if array is not None}
+    return len(dtypes) == 1 and dtypes <= set(_FLOATS)
+
+
+def _empty(geometry: Geometry) -> bool:
+    """Whether there is no product to sum: then BLAS and the tiling have nothing to do."""
+    sizes = (geometry.batch, geometry.channels, geometry.outputs, *geometry.out, geometry.taps)
+    return min(sizes) <= 0
+
+
+def _constant(shape: tuple[int, ...], b: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
+    """The result where nothing is summed: the bias alone."""
+    out = np.zeros(shape, dtype)
+    if b is not None:
+        out += b.reshape(-1, *(1,) * (len(shape) - 2))
+    return out
+
+
+def conv(
+    xp: ModuleType,
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    *,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> np.ndarray:
+    """Cross-correlation of `x` (N, C, *size) with `w` (O, C/groups, *kernel), plus `b` (O,).
+
+    Returns:
+        A C-contiguous (N, O, *out), or NotImplemented for dtypes other than float32 and float64.
+    """
+    if not _supported(x, w, b):
+        return NotImplemented
+    geometry = Geometry(
+        x.shape[0], x.shape[1], w.shape[0], groups, x.shape[2:], w.shape[2:],
+        stride, padding, dilation,
+    )  # fmt: skip
+    if _empty(geometry):
+        return _constant((x.shape[0], w.shape[0], *geometry.out), b, x.dtype)
+    if x.dtype == np.float32 and winograd_pays(geometry):
+        with np.errstate(all="ignore"):
+            result = winograd_conv(x, w, b, geometry)
+        if result is not None:
+            return result
+    return columns_conv(x, w, b, geometry)
+
+
+def conv_input(
+    xp: ModuleType,
+    g: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None = None,
+    *,
+    input_size: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> np.ndarray:
+    """Adjoint of `conv` in `x`: `g` (N, O, *out) to (N, C, *input_size), plus `b` (C,).
+
+    Returns:
+        A C-contiguous array, or NotImplemented for dtypes other than float32 and float64.
+    """
+    if not _supported(g, w, b):
+        return NotImplemented
+    geometry = Geometry(
+        g.shape[0], w.shape[1] * groups, w.shape[0], groups, tuple(input_size), w.shape[2:],
+        stride, padding, dilation,
+    )  # fmt: skip
+    if _empty(geometry):
+        return _constant((g.shape[0], geometry.channels, *geometry.size), b, g.dtype)
+    if g.dtype == np.float32 and winograd_pays(geometry):
+        with np.errstate(all="ignore"):
+            result = winograd_conv_input(g, w, b, geometry)
+        if result is not None:
+            return result
+    return columns_conv_input(g, w, b, geometry)
+
+
+def conv_weight(
+    xp: ModuleType,
+    x: np.ndarray,
+    g: np.ndarray,
+    *,
+    kernel_size: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> np.ndarray:
+    """Adjoint of `conv` in `w`: `x` (N, C, *size) and `g` (N, O, *out) to (O, C/groups, *kernel).
+
+    Returns:
+        A C-contiguous array, or NotImplemented for dtypes other than float32 and float64.
+    """
+    if not _supported(x, g):
+        return NotImplemented
+    geometry = Geometry(
+        x.shape[0], x.shape[1], g.shape[1], groups, x.shape[2:], tuple(kernel_size),
+        stride, padding, dilation,
+    )  # fmt: skip
+    if _empty(geometry):
+        return np.zeros((g.shape[1], x.shape[1] // groups, *kernel_size), x.dtype)
+    if x.dtype == np.float32 and winograd_pays(geometry):
+        with np.errstate(all="ignore"):
+            result = winograd_conv_weight(x, g, geometry)
+        if result is not None:
+            return result
+    return columns_conv_weight(x, g, geometry)

@@ -1,0 +1,95 @@
+"""Which backend an array belongs to, and which one serves a device."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from .device import device
+from .protocol import Backend
+
+_by_array_type: dict[type, Backend] = {}
+_by_device_type: dict[str, Backend] = {}
+
+
+def register(backend: Backend) -> None:
+    """Make ``backend`` serve its array type and its device type."""
+    _by_array_type[backend.array_type] = backend
+    _by_device_type[backend.device_type] = backend
+
+
+def backend_of(array: Any) -> Backend:
+    """The backend of a raw array, found by its type."""
+    try:
+        return _by_array_type[type(array)]
+    except KeyError:
+        pass
+    for array_type, backend in _by_array_type.items():
+        if isinstance(array, array_type):
+            return backend
+    raise TypeError(f"{type(array).__module__}.{type(array).__name__} is not an array of gradcore")
+
+
+def is_array(value: Any) -> bool:
+    """Whether ``value`` is a raw array of a registered backend."""
+    return type(value) in _by_array_type
+
+
+def backend_for(where: device) -> Backend:
+    """The backend that serves a device; an error that says what is missing where none does."""
+    backend = _by_device_type.get(where.type)
+    if backend is not None:
+        return backend
+    if where.type == "cuda":
+        from .cupy_backend import load
+
+        return load()
+    raise RuntimeError(
+        f"gradcore has no backend for device type '{where.type}': it has cpu and cuda"
+    )
+
+
+def device_of(array: Any) -> device:
+    return backend_of(array).device_of(array)
+
+
+def raise_if_mixed(arrays: Iterable[Any]) -> None:
+    """PyTorch's error for tensors on different devices."""
+    devices: list[device] = []
+    for array in arrays:
+        if is_array(array) and (where := device_of(array)) not in devices:
+            devices.append(where)
+    if len(devices) > 1:
+        raise RuntimeError(
+            "Expected all tensors to be on the same device, but found at least two devices, "
+            f"{devices[0]} and {devices[1]}!"
+        )
+
+
+class _Defaults(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[device] = []
+
+
+_global_default = device("cpu")
+_defaults = _Defaults()
+
+
+def default_device() -> device:
+    """Where factory functions put tensors when no device is given."""
+    stack = _defaults.stack
+    return stack[-1] if stack else _global_default
+
+
+def set_default_device(where: device | None) -> None:
+    global _global_default
+    _global_default = device("cpu") if where is None else where
+
+
+def push_default_device(where: device) -> None:
+    _defaults.stack.append(where)
+
+
+def pop_default_device() -> None:
+    _defaults.stack.pop()
