@@ -1,0 +1,69 @@
+"""gradcore: a deep-learning library with PyTorch's API in pure Python, on NumPy and CuPy.
+
+``import gradcore as torch`` runs PyTorch programs as they are.
+"""
+
+from __future__ import annotations
+
+# The order is the order of the layers: each line may only need those above it.
+from . import backends as backends
+from . import autograd as autograd
+from .ops import (  # noqa: F401  (importing registers the operations)
+    activation as _activation,
+    along as _along,
+    conv as _conv,
+    cumulative as _cumulative,
+    dropout as _dropout,
+    einsum as _einsum,
+    embedding as _embedding,
+    extrema as _extrema,
+    joining as _joining,
+    linalg as _linalg,
+    loss as _loss,
+    norm as _norm,
+    padding as _padding,
+    pointwise as _pointwise,
+    pool as _pool,
+    reduce as _reduce,
+    shape as _shape,
+    softmax as _softmax,
+    strided as _strided,
+    unary as _unary,
+    variance as _variance,
+    views as _views,
+)
+from .tensor import (  # noqa: F401
+    conversion as _tensor_conversion,
+    creation as _tensor_creation,
+    factories as _tensor_factories,
+    pointwise as _tensor_pointwise,
+    random as _tensor_random,
+)
+from .tensor import methods as _methods  # noqa: F401  (after everything is registered)
+from .ops.registry import FUNCTIONS as _FUNCTIONS
+from .tensor.public import *  # noqa: F403
+from .tensor.public import __all__ as _public_names
+
+__version__ = "0.1.0"
+
+globals().update({name: f for name, f in _FUNCTIONS.items() if not name.startswith("_")})
+
+_SUBMODULES = ("cuda", "nn", "optim", "random", "utils")
+
+__all__ = sorted(
+    {*_public_names, *(n for n in _FUNCTIONS if not n.startswith("_")), *_SUBMODULES, "autograd"}
+)
+
+
+def __getattr__(name: str):
+    """Submodules load on first use, and bfloat16 with them, for it needs a package of its own."""
+    if name in _SUBMODULES:
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "bfloat16":
+        from .backends.dtype import bfloat16
+
+        globals()[name] = bfloat16()
+        return globals()[name]
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,0 +1,351 @@
+"""Backward: walk the nodes from the newest to the oldest, and hand gradients on.
+
+A node is always newer than what it consumes, so taking the newest waiting node first visits
+each one after all of its consumers; no counting of dependencies and no recursion is needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+from ..ops.pointwise import add
+from ..ops.shape import clone, sum_to, to_dtype
+from .hooks import call_post_hooks, call_pre_hooks, call_tensor_hooks
+from .inplace import bump, writable
+from .node import AccumulateGrad, Node, has_hooks
+from .state import state
+from .variable import TensorBase, unwrap, wrap
+
+# Two threads may add to the gradient of one leaf; a gradient hook may run backward itself.
+_accumulating = threading.RLock()
+
+
+class Engine:
+    """One backward pass. Gradients are raw arrays, or Tensors with ``create_graph``."""
+
+    def __init__(self, keep_graph: bool, create_graph: bool) -> None:
+        self.keep_graph = keep_graph
+        self.create_graph = create_graph
+        self.roots: Sequence[tuple[Any, int]] = ()
+        # what has received a gradient, by descending seq; a heap of (-seq, node)
+        self.waiting: list[tuple[float, Node]] = []
+        self.buffers: dict[Node, Any] = {}
+        # nodes whose buffer is ours alone, so that later gradients can be added in place
+        self.owned: set[Node] = set()
+        self.captures: dict[tuple[Any, int], list[int]] = {}
+        self.captured: list[Any] = []
+        # nodes to run and leaves to fill; None means all
+        self.needed: set[Any] | None = None
+        self.last_uses: dict[TensorBase, int] | None = None
+
+    def capture(self, targets: Sequence[tuple[Any, int]], roots: Sequence[tuple[Any, int]]) -> None:
+        """Collect the gradients of ``targets`` instead of filling leaves."""
+        for position, key in enumerate(targets):
+            self.captures.setdefault(key, []).append(position)
+        self.captured = [None] * len(targets)
+        self.needed = _leading_to({edge for edge, _ in targets}, roots)
+
+    def restrict(self, targets: Sequence[tuple[Any, int]], roots: Sequence[tuple[Any, int]]) -> None:
+        """Fill only the leaves among ``targets``, and run only the other ones' nodes."""
+        edges = {edge for edge, _ in targets}
+        self.needed = _leading_to(edges, roots) | edges
+
+    def run(self, roots: Sequence[tuple[Any, int]], grads: Sequence[Any]) -> None:
+        """Start with ``grads`` at the edges ``roots`` and go on until nothing waits."""
+        self.roots = roots
+        previous = state.grad_enabled, state.engine, state.node
+        state.set_grad(self.create_graph)
+        state.engine = self
+        try:
+            for (edge, slot), grad in zip(roots, grads, strict=True):
+                self.deliver(edge, slot, grad, False)
+            waiting, buffers = self.waiting, self.buffers
+            while waiting:
+                node = heappop(waiting)[1]
+                self.step(node, buffers.pop(node))
+        finally:
+            state.set_grad(previous[0])
+            state.engine, state.node = previous[1:]
+
+    def step(self, node: Node, grads: Any) -> None:
+        """Run one node and deliver what it gives."""
+        self.owned.discard(node)
+        several = node.outputs > 1
+        if not several:
+            grads = [grads]
+        watched = node.extras is not None or state.anomaly
+        if watched or self.needed is not None:
+            grads = self.before(node, grads)
+            if grads is None:
+                return
+        results = self.run_watched(node, grads) if watched else node.run(grads, self.create_graph)
+        if not self.keep_graph:
+            node.release()
+        # No rule returns a saved array, but it may return its own gradient or a view of something;
+        # what hooks have seen may be in other hands.
+        may_be_new = node.makes_new and not (several or watched or self.create_graph)
+        slots, first = node.slots, grads[0]
+        for index, edge in enumerate(node.edges):
+            if edge is None or (grad := results[index]) is None:
+                continue
+            fresh = may_be_new and grad is not first and grad.base is None
+            self.deliver(edge, 0 if slots is None else slots[index], grad, fresh, node, index)
+
+    def deliver(
+        self, edge: Any, slot: int, grad: Any, fresh: bool, source: Any = None, index: int = 0
+    ) -> None:
+        """Add ``grad`` to what waits at a node, or to a leaf's gradient.
+
+        ``fresh`` says that nobody else holds the array; ``source`` and ``index`` are named in
+        errors about the gradient.
+        """
+        if self.needed is not None and not self.wants(edge):
+            return
+        raw = grad._array if self.create_graph else grad
+        if isinstance(edge, TensorBase):
+            array = edge._array
+            if raw.shape != array.shape or raw.dtype != array.dtype:
+                grad = fit(grad, array.shape, array.dtype, source, index)
+                fresh = not self.create_graph and grad.base is None
+            if not (edge.__dict__ and has_hooks(edge)):
+                self.fill(edge, grad, fresh)
+                return
+            edge = AccumulateGrad.of(edge)
+        else:
+            several = edge.outputs > 1
+            shape, dtype = edge.output_meta(slot) if several else (edge.shape, edge.dtype)
+            if raw.shape != shape or raw.dtype != dtype:
+                grad = fit(grad, shape, dtype, source, index)
+                fresh = not self.create_graph and grad.base is None
+            if several:
+                self.wait_at_output(edge, slot, grad)
+                return
+        self.wait_at(edge, grad, fresh)
+
+    def wait_at(self, node: Node, grad: Any, fresh: bool) -> None:
+        """Add to the gradient of a node's only output."""
+        buffers = self.buffers
+        if node not in buffers:
+            order = -node.seq if node.seq >= 0 else self.after_last_use(node)
+            heappush(self.waiting, (order, node))
+            buffers[node] = grad
+            if fresh:
+                self.owned.add(node)
+        elif node in self.owned:
+            add_into(buffers[node], grad)
+        else:
+            buffers[node] = add(buffers[node], grad)
+            if not self.create_graph:
+                self.owned.add(node)
+
+    def wait_at_output(self, node: Node, slot: int, grad: Any) -> None:
+        """Add to the gradient of one of a node's outputs."""
+        held = self.buffers.get(node)
+        if held is None:
+            held = self.buffers[node] = [None] * node.outputs
+            heappush(self.waiting, (-node.seq, node))
+        held[slot] = grad if held[slot] is None else add(held[slot], grad)
+
+    def after_last_use(self, node: Any) -> float:
+        """Where a leaf's node stands in the order: right after the last node that leads to it."""
+        if self.last_uses is None:
+            self.last_uses = {}
+            for user in _reachable(self.roots):
+                if self.needed is None or user in self.needed:
+                    for edge in user.edges:
+                        if isinstance(edge, TensorBase):
+                            held = self.last_uses.get(edge, user.seq)
+                            self.last_uses[edge] = min(held, user.seq)
+        # A root may be a leaf itself.
+        return 0.5 - self.last_uses.get(node.variable, 0)
+
+    def wants(self, edge: Any) -> bool:
+        """Whether a gradient that arrives at ``edge`` is of use in this pass."""
+        if self.needed is None or edge in self.needed:
+            return True
+        return any((edge, slot) in self.captures for slot in range(getattr(edge, "outputs", 1)))
+
+    def will_run(self, edge: Any) -> bool:
+        """Whether this pass gets to ``edge``, a node or a leaf."""
+        if self.needed is not None:
+            return self.wants(edge)
+        nodes = _reachable(self.roots)
+        if isinstance(edge, Node):
+            return edge in nodes
+        return any(e is edge for n in nodes for e in n.edges) or any(
+            e is edge for e, _ in self.roots
+        )
+
+    def fill(self, leaf: TensorBase, grad: Any, fresh: bool) -> None:
+        """Add to the gradient of a leaf without hooks, or to what is captured of it."""
+        if self.needed is None or leaf in self.needed:
+            accumulate(leaf, grad, fresh, self.create_graph)
+        else:
+            self.collect((leaf, 0), grad)
+
+    def collect(self, key: tuple[Any, int], grad: Any) -> None:
+        """Add ``grad`` to the captured gradients that were asked for at ``key``."""
+        if grad is None:
+            return
+        for position in self.captures.get(key, ()):
+            held = self.captured[position]
+            self.captured[position] = grad if held is None else add(held, grad)
+
+    def before(self, node: Node, grads: list) -> list | None:
+        """Capture and call the hooks that come before a node; None where it is not to run.
+
+        A node that runs has its gradient captured as it arrived, another one what its tensors'
+        hooks make of it: so it is in PyTorch.
+        """
+        edge = node.variable if isinstance(node, AccumulateGrad) else node
+        runs = self.needed is None or edge in self.needed
+        if node.extras is None:
+            seen = grads
+        else:
+            seen = self._lower(call_tensor_hooks(node.extras, self._raise(grads)))
+            for slot, reference in node.extras.retained.items():
+                tensor = reference()
+                if tensor is not None and seen[slot] is not None:
+                    retain(tensor, seen[slot], self.create_graph)
+        for slot, grad in enumerate(grads if runs else seen):
+            if self.captures:
+                self.collect((edge, slot), grad)
+        if not runs:
+            return None
+        if node.extras is not None and node.extras.pre_hooks:
+            seen = self._lower(call_pre_hooks(node.extras, self._raise(seen)))
+        return seen
+
+    def run_watched(self, node: Node, grads: list) -> Sequence[Any]:
+        """Run a node that has hooks, or under anomaly detection."""
+        outer, state.node = state.node, node
+        try:
+            if not state.anomaly:
+                results = node.run(grads, self.create_graph)
+            else:
+                from .anomaly import run_checked
+
+                results = run_checked(node, grads, self.create_graph)
+        finally:
+            state.node = outer
+        if node.extras is None or not node.extras.post_hooks:
+            return results
+        results = [
+            g if g is None or e is None else fit_to_edge(g, e, s, node, i)
+            for i, (g, e, s) in enumerate(
+                zip(results, node.edges, node.slots or (0,) * len(node.edges), strict=True)
+            )
+        ]
+        return self._lower(call_post_hooks(node.extras, self._raise(results), self._raise(grads)))
+
+    def _raise(self, grads: Sequence[Any]) -> list:
+        """Gradients as Tensors, for hooks."""
+        if self.create_graph:
+            return list(grads)
+        return [None if g is None else wrap(g) for g in grads]
+
+    def _lower(self, grads: Sequence[Any]) -> list:
+        """What hooks gave back, as the pass has it: raw unless it creates a graph."""
+        if self.create_graph:
+            return list(grads)
+        return [None if g is None else g._array for g in grads]
+
+
+def accumulate(leaf: TensorBase, grad: Any, fresh: bool, create_graph: bool) -> None:
+    """Add ``grad`` to ``leaf.grad``: copied unless it is ours, later ones in place."""
+    if not leaf._rg:
+        return
+    with _accumulating:
+        held = leaf._grad
+        if create_graph:
+            leaf._grad = clone(grad) if held is None else add(held, grad)
+        elif held is None:
+            leaf._grad = wrap(grad if fresh and grad.flags.c_contiguous else grad.copy())
+        else:
+            add_into(writable(held._array), grad)
+            bump(held)
+
+
+def retain(tensor: TensorBase, grad: Any, create_graph: bool) -> None:
+    """Keep ``grad`` as that of a non-leaf: a new tensor, to which later ones are added."""
+    with _accumulating:
+        held = tensor._grad
+        if create_graph:
+            tensor._grad = clone(grad) if held is None else add(held, grad)
+        else:
+            tensor._grad = wrap(grad.copy() if held is None else add(held._array, grad))
+
+
+def add_into(held: Any, grad: Any) -> None:
+    """``held += grad`` on raw arrays, through the add kernel: threaded, no warnings."""
+    add.kernel((held,))(held, grad, out=held)
+
+
+def fit_to_edge(grad: Any, edge: Any, slot: int, source: Any, index: int) -> Any:
+    """``grad`` as a gradient of what ``edge`` and ``slot`` stand for."""
+    if isinstance(edge, TensorBase):
+        shape, dtype = edge._array.shape, edge._array.dtype
+    else:
+        shape, dtype = edge.output_meta(slot)
+    return fit(grad, shape, dtype, source, index)
+
+
+def fit(grad: Any, shape: tuple, dtype: Any, source: Any, index: int) -> Any:
+    """``grad`` as a gradient of that shape and dtype: summed over broadcast axes, cast."""
+    if tuple(grad.shape) != tuple(shape):
+        if not expandable(shape, grad.shape):
+            raise RuntimeError(
+                f"Function {source.name() if source is not None else 'backward'} returned an "
+                f"invalid gradient at index {index} - got {list(grad.shape)} but expected shape "
+                f"compatible with {list(shape)}"
+            )
+        grad = sum_to(grad, shape=tuple(shape))
+    if unwrap(grad).dtype != dtype:
+        grad = to_dtype(grad, dtype=dtype)
+    return grad
+
+
+def expandable(shape: Sequence[int], to: Sequence[int]) -> bool:
+    """Whether a tensor of ``shape`` broadcasts to the shape ``to``."""
+    if len(shape) > len(to):
+        return False
+    pairs = zip(reversed(shape), reversed(to), strict=False)
+    return all(a == b or a == 1 for a, b in pairs)
+
+
+def _reachable(roots: Iterable[tuple[Any, int]]) -> set[Node]:
+    """All nodes that can be reached from the roots."""
+    seen: set[Node] = set()
+    stack = [edge for edge, _ in roots if isinstance(edge, Node)]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(e for e in node.edges if isinstance(e, Node) and e not in seen)
+    return seen
+
+
+def _leading_to(targets: set, roots: Sequence[tuple[Any, int]]) -> set[Any]:
+    """The nodes from which one of ``targets`` can be reached (a target itself need not run)."""
+    leading: set[Any] = set()
+    for node in sorted(_reachable(roots), key=lambda n: n.seq):
+        if any(e is not None and (e in targets or e in leading) for e in node.edges):
+            leading.add(node)
+    return leading
+
+
+def gradient_edge(tensor: TensorBase) -> tuple[Any, int]:
+    """Where the gradient of ``tensor`` goes: (node, output number), or (the leaf, 0)."""
+    if tensor._base is not None:
+        from .views import refresh
+
+        refresh(tensor)
+    if tensor._node is None:
+        return tensor, 0
+    return tensor._node, tensor._nr
+
+
+__all__ = ["Engine", "accumulate", "expandable", "fit", "gradient_edge"]

@@ -1,0 +1,177 @@
+"""In-place writes: any function becomes ``f_`` and takes ``out=`` through these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..backends.registry import backend_of
+from ..ops.promotion import can_cast, name_of
+from .state import state
+from .variable import TensorBase, version_counter
+from .views import rebase, refresh, same_history
+
+LEAF_MESSAGE = "a leaf Variable that requires grad is being used in an in-place operation."
+VIEW_OF_LEAF_MESSAGE = (
+    "a view of a leaf Variable that requires grad is being used in an in-place operation."
+)
+_CREATION = {
+    "no_grad": (
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+        "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+        "your code by moving both the view and the inplace either both inside the no_grad block "
+        "(if you don't want the inplace to be tracked) or both outside (if you want the inplace "
+        "to be tracked)."
+    ),
+    "multi_output": (
+        "Output 0 of a function that returns multiple views is a view and is being modified "
+        "inplace. Such functions do not allow the output views to be modified inplace. You should "
+        "replace the inplace operation by an out-of-place one."
+    ),
+}
+
+
+def check_writable(tensor: Any, recording: bool) -> None:
+    """Raise PyTorch's error if ``tensor`` must not be written in place now."""
+    if not state.grad_enabled:
+        return
+    base = tensor._base
+    if base is not None:
+        refresh(tensor)
+        if base._rg and base._node is None:
+            raise RuntimeError(VIEW_OF_LEAF_MESSAGE)
+        creation = tensor._view.creation
+        if creation in _CREATION and (recording or tensor._rg or base._rg):
+            raise RuntimeError(_CREATION[creation])
+    if tensor._rg and tensor._node is None:
+        raise RuntimeError(LEAF_MESSAGE)
+
+
+def bump(tensor: TensorBase) -> None:
+    """Count one write into the tensor's memory."""
+    if tensor._vc is None:
+        tensor._vc = [1]
+    else:
+        tensor._vc[0] += 1
+
+
+def writable(array: Any) -> Any:
+    """``array`` if it can be written; expanded memory raises PyTorch's error."""
+    flags = getattr(array, "flags", None)
+    if flags is not None and not getattr(flags, "writeable", True):
+        if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to "
+                "a single memory location. Please clone() the tensor before performing the "
+                "operation."
+            )
+        array.flags.writeable = True
+    return array
+
+
+def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The method ``f_`` of a function ``f``."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        check_writable(self, any(isinstance(a, TensorBase) and a._rg for a in args))
+        before = same_history(self)
+        if state.grad_enabled and (self._rg or any(_requires(a) for a in args)):
+            # Rules may need the old value, which is about to be overwritten.
+            before._array = self._array.copy()
+            before._vc = None
+        return assign(self, function(before, *args, **kwargs), name)
+
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = f"In-place version of ``{name.rstrip('_')}``."
+    return method
+
+
+def _requires(value: Any) -> bool:
+    return isinstance(value, TensorBase) and value._rg
+
+
+def assign(tensor: Any, result: Any, name: str) -> Any:
+    """Write ``result`` into ``tensor`` and give it that history."""
+    array, new = writable(tensor._array), result._array
+    if tuple(new.shape) != tuple(array.shape):
+        raise RuntimeError(
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape "
+            f"{list(new.shape)}"
+        )
+    check_cast(new.dtype, array.dtype)
+    array[...] = new
+    bump(tensor)
+    if result._rg:
+        adopt(tensor, result)
+    return tensor
+
+
+def adopt(tensor: Any, written: Any) -> None:
+    """Make the history of ``written`` that of ``tensor``, and of its base where it is a view."""
+    if written._array.dtype != tensor._array.dtype:
+        from ..ops.shape import to_dtype
+
+        written = to_dtype(written, dtype=tensor._array.dtype)
+    _move_output_counter(tensor, written)
+    if tensor._base is not None:
+        rebase(tensor, written)
+        tensor._view.version = -1
+        refresh(tensor)
+    else:
+        tensor._rg, tensor._node, tensor._nr = True, written._node, written._nr
+
+
+def _move_output_counter(tensor: Any, written: Any) -> None:
+    """A rule that keeps ``out`` must now watch the memory that was written to."""
+    node = written._node
+    saved = getattr(node, "saved", None)
+    if not saved:
+        return
+    counter = version_counter(tensor)
+    for i, (what, _) in enumerate(node.plan.saves):
+        if what == "out" and type(saved[i]) is tuple:
+            saved[i] = (tensor._array, counter, counter[0])
+
+
+def check_cast(source: Any, target: Any) -> None:
+    if not can_cast(source, target):
+        raise RuntimeError(
+            f"result type {name_of(source)} can't be cast to the desired output type "
+            f"{name_of(target)}"
+        )
+
+
+def write_out(function: Callable[..., Any], out: Any, *args: Any, **kwargs: Any) -> Any:
+    """``function(*args, out=out)``: write the result into ``out`` (or a tuple of tensors)."""
+    if state.grad_enabled and any(_requires(t) for t in (*args, *_flat(out))):
+        raise RuntimeError(
+            f"{getattr(function, '__name__', 'function')}(): functions with out=... arguments "
+            "don't support automatic differentiation, but one of the arguments requires grad."
+        )
+    result = function(*args, **kwargs)
+    if isinstance(result, tuple):
+        written = [_write(o, r) for o, r in zip(out, result, strict=True)]
+        return type(result)(written) if type(result) is not tuple else tuple(written)
+    return _write(out, result)
+
+
+def _flat(out: Any) -> tuple:
+    return tuple(out) if isinstance(out, (tuple, list)) else (out,)
+
+
+def _write(out: Any, result: Any) -> Any:
+    if not isinstance(out, TensorBase):
+        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    new = result._array
+    check_cast(new.dtype, out._array.dtype)
+    if tuple(out._array.shape) != tuple(new.shape):
+        backend = backend_of(new)
+        with backend.on(backend.device_of(new)):
+            out._array = backend.xp.empty(new.shape, out._array.dtype)
+    writable(out._array)[...] = new
+    bump(out)
+    return out
+
+
+__all__ = ["adopt", "assign", "bump", "check_writable", "inplace", "write_out"]

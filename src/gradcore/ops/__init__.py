@@ -1,0 +1,1 @@
+"""What can be computed: one definition per operation. Importing this registers them all."""

@@ -1,0 +1,421 @@
+"""Max and average pooling in one to three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .conv import windows
+from .op import op
+from .operand import require_tensor
+from .promotion import name_of
+from .registry import public
+
+
+def pooled_size(size: int, k: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
+    """Length of a pooling's output; with ``ceil`` the last window may hang over the end."""
+    span = size + 2 * padding - dilation * (k - 1) - 1
+    out = (span + (stride - 1 if ceil else 0)) // stride + 1
+    # a window must not start in the right padding
+    if ceil and (out - 1) * stride >= size + padding:
+        out -= 1
+    return out
+
+
+def _framed(xp: Any, x: Any, geometry: Sequence[tuple], fill: Any) -> tuple[Any, list[int]]:
+    """x with ``fill`` around it so that every window lies inside; and the output's sizes."""
+    out = [pooled_size(n, *g) for n, g in zip(x.shape[2:], geometry, strict=True)]
+    sizes = []
+    for n, length, (k, stride, padding, dilation, _) in zip(x.shape[2:], out, geometry, strict=True):
+        needed = (length - 1) * stride + dilation * (k - 1) + 1
+        sizes.append(max(needed, n + padding))
+    framed = xp.full((*x.shape[:2], *sizes), fill, dtype=x.dtype)
+    inner = (slice(g[2], g[2] + n) for n, g in zip(x.shape[2:], geometry, strict=True))
+    framed[(slice(None), slice(None), *inner)] = x
+    return framed, out
+
+
+def _lowest(dtype: Any) -> Any:
+    if dtype.kind in "fV":
+        return -float("inf")
+    import numpy as np
+
+    return np.iinfo(dtype).min
+
+
+def _windows_flat(xp: Any, framed: Any, out: Sequence[int], geometry: Sequence[tuple]) -> Any:
+    """(N, C, *out, prod(kernel)), windows beyond ``out`` dropped."""
+    kernel, stride, _, dilation, _ = zip(*geometry, strict=True)
+    view = windows(xp, framed, kernel, stride, dilation)
+    view = view[(slice(None), slice(None), *(slice(0, n) for n in out))]
+    return view.reshape((*view.shape[: 2 + len(out)], -1))
+
+
+@op(name="max_pool", outputs=2, differentiable=(0,), grad_name="MaxPool2DWithIndicesBackward0")
+def max_pool(xp, x, *, kernel, stride, padding, dilation, ceil_mode):
+    """Maxima of windows, and where they were: flat positions in each input plane."""
+    geometry = [
+        (k, s, p, d, ceil_mode)
+        for k, s, p, d in zip(kernel, stride, padding, dilation, strict=True)
+    ]
+    framed, out = _framed(xp, x, geometry, _lowest(x.dtype))
+    flat = _windows_flat(xp, framed, out, geometry)
+    # argmax takes the first of equal values, and nan before all numbers, as PyTorch does
+    winner = flat.argmax(axis=-1)
+    values = xp.take_along_axis(flat, winner[..., None], axis=-1)[..., 0]
+    positions = xp.arange(_prod(x.shape[2:]), dtype="int64").reshape((1, 1, *x.shape[2:]))
+    framed_positions, _ = _framed(xp, positions, geometry, 0)
+    where = _windows_flat(xp, framed_positions, out, geometry)
+    where = xp.broadcast_to(where, (*flat.shape[:2], *where.shape[2:]))
+    return values, xp.take_along_axis(where, winner[..., None], axis=-1)[..., 0]
+
+
+def _prod(sizes: Sequence[int]) -> int:
+    total = 1
+    for n in sizes:
+        total *= n
+    return total
+
+
+@op
+def max_pool_backward(xp, y, indices, *, spatial):
+    """Add y at its flat ``indices`` into zero planes of sizes ``spatial``."""
+    planes, size = y.shape[0] * y.shape[1], _prod(spatial)
+    flat = indices.reshape((planes, -1)) + xp.arange(planes, dtype="int64")[:, None] * size
+    out = xp.zeros(planes * size, dtype=y.dtype)
+    xp.add.at(out, flat.reshape(-1), xp.ascontiguousarray(y).reshape(-1))
+    return out.reshape((*y.shape[:2], *spatial))
+
+
+@op
+def gather_planes(xp, x, indices):
+    """Read planes x (N, C, *spatial) at flat ``indices``: the adjoint of max_pool_backward."""
+    flat = x.reshape((*x.shape[:2], -1))
+    rows = indices.reshape((*indices.shape[:2], -1))
+    return xp.take_along_axis(flat, rows, axis=-1).reshape(indices.shape)
+
+
+max_pool.vjp(x=lambda g0, out1, x_shape: max_pool_backward(g0, out1, spatial=x_shape[2:]))
+max_pool_backward.vjp(y=lambda g, indices: gather_planes(g, indices))
+gather_planes.vjp(
+    x=lambda g, indices, x_shape: max_pool_backward(g, indices, spatial=x_shape[2:])
+)
+
+
+def _window_sizes(xp: Any, spatial, kernel, stride, padding, ceil_mode, include: bool, x: Any) -> Any:
+    """How many elements each window counts: (1, 1, *out)."""
+    total = None
+    for axis, n in enumerate(spatial):
+        k, s, p = kernel[axis], stride[axis], padding[axis]
+        length = pooled_size(n, k, s, p, 1, ceil_mode)
+        start = xp.arange(length, dtype="int64") * s - p
+        end = xp.minimum(start + k, n + p)
+        if include:
+            count = end - start
+        else:
+            count = xp.minimum(end, n) - xp.maximum(start, 0)
+        shape = [1, 1] + [1] * len(spatial)
+        shape[2 + axis] = length
+        count = count.reshape(shape)
+        total = count if total is None else total * count
+    return total.astype(x.dtype)
+
+
+@op(grad_name="AvgPool2DBackward0")
+def avg_pool(xp, x, *, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
+    """Means of windows; ``divisor`` (or None) replaces the number of elements."""
+    geometry = [(k, s, p, 1, ceil_mode) for k, s, p in zip(kernel, stride, padding, strict=True)]
+    framed, out = _framed(xp, x, geometry, 0)
+    total = _windows_flat(xp, framed, out, geometry).sum(axis=-1)
+    if divisor is not None:
+        return total / divisor
+    sizes = _window_sizes(
+        xp, x.shape[2:], kernel, stride, padding, ceil_mode, count_include_pad, x
+    )
+    return (total / sizes).astype(x.dtype)
+
+
+@op
+def avg_pool_backward(
+    xp, y, *, spatial, kernel, stride, padding, ceil_mode, count_include_pad, divisor
+):
+    """The adjoint of avg_pool: y spread evenly over its windows."""
+    if divisor is None:
+        sizes = _window_sizes(
+            xp, spatial, kernel, stride, padding, ceil_mode, count_include_pad, y
+        )
+        y = y / sizes
+    else:
+        y = y / divisor
+    import itertools
+
+    reach = [(n - 1) * s + k for n, s, k in zip(y.shape[2:], stride, kernel, strict=True)]
+    sizes = [max(r, n + p) for r, n, p in zip(reach, spatial, padding, strict=True)]
+    x = xp.zeros((*y.shape[:2], *sizes), dtype=y.dtype)
+    for offset in itertools.product(*map(range, kernel)):
+        where = tuple(
+            slice(o, o + s * (n - 1) + 1, s)
+            for o, s, n in zip(offset, stride, y.shape[2:], strict=True)
+        )
+        x[(slice(None), slice(None), *where)] += y
+    inner = tuple(slice(p, p + n) for p, n in zip(padding, spatial, strict=True))
+    return xp.ascontiguousarray(x[(slice(None), slice(None), *inner)])
+
+
+avg_pool.vjp(
+    x=lambda g, x_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor: (
+        avg_pool_backward(
+            g, spatial=x_shape[2:], kernel=kernel, stride=stride, padding=padding,
+            ceil_mode=ceil_mode, count_include_pad=count_include_pad, divisor=divisor,
+        )
+    )
+)  # fmt: skip
+avg_pool_backward.vjp(
+    y=lambda g, kernel, stride, padding, ceil_mode, count_include_pad, divisor: avg_pool(
+        g, kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad, divisor=divisor,
+    )
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------- the public functions
+
+
+def _ints(name: str, argument: str, value: Any, n: int) -> tuple[int, ...]:
+    if isinstance(value, int):
+        return (value,) * n
+    value = tuple(int(v) for v in value)
+    if len(value) not in (1, n):
+        raise RuntimeError(
+            f"{name}: {argument} must either be a single int, or a tuple of {_COUNT[n]} ints"
+        )
+    return value * n if len(value) == 1 else value
+
+
+_COUNT = {1: "one", 2: "two", 3: "three"}
+
+
+def _prepare(name: str, n: int, input: Any, kernel, stride, padding, dilation, ceil: bool) -> tuple:
+    require_tensor(name, "input", input)
+    kernel = _ints(name, "kernel_size", kernel, n)
+    missing = stride is None or (isinstance(stride, (list, tuple)) and not len(stride))
+    stride = kernel if missing else _ints(name, "stride", stride, n)
+    padding = _ints(name, "padding", padding, n)
+    dilation = _ints(name, "dilation", dilation, n)
+    if input.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"{name}() Expected {n + 1}D or {n + 2}D input tensor, but got {list(input.shape)}"
+        )
+    if any(v <= 0 for v in kernel):
+        raise RuntimeError(f"kernel size should be greater than zero, but got {list(kernel)}")
+    if any(v <= 0 for v in stride):
+        raise RuntimeError(f"stride should be greater than zero, but got {list(stride)}")
+    if any(v <= 0 for v in dilation):
+        raise RuntimeError(f"dilation should be greater than zero, but got {list(dilation)}")
+    if any(p < 0 or p > (d * (k - 1) + 1) // 2 for p, k, d in zip(padding, kernel, dilation, strict=True)):
+        raise RuntimeError(
+            "pad should be at most half of effective kernel size, but got "
+            f"pad={max(padding)}, kernel_size={max(kernel)} and dilation={max(dilation)}"
+            if min(padding) >= 0
+            else f"pad must be non-negative, but got pad: {min(padding)}"
+        )
+    if 0 in input.shape[-n:] or (input.ndim == n + 2 and input.shape[1] == 0):
+        raise RuntimeError(
+            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch "
+            f"size for input, but got: {list(input.shape)}"
+        )
+    sizes = [
+        pooled_size(m, k, s, p, d, ceil)
+        for m, k, s, p, d in zip(input.shape[-n:], kernel, stride, padding, dilation, strict=True)
+    ]
+    if min(sizes) < 1:
+        raise RuntimeError(
+            f"Given input size: {_sizes(input.shape[-n - 1:])}. Calculated output size: "
+            f"{_sizes([input.shape[-n - 1], *sizes])}. Output size is too small"
+        )
+    return kernel, stride, padding, dilation
+
+
+def _sizes(values: Sequence[int]) -> str:
+    return "(" + "x".join(map(str, values)) + ")"
+
+
+def _max(n: int, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    kernel, stride, padding, dilation = _prepare(
+        f"max_pool{n}d", n, input, kernel_size, stride, padding, dilation, ceil_mode
+    )
+    if input._array.dtype.kind in "bc":
+        raise RuntimeError(f"\"max_pool{n}d\" not implemented for '{name_of(input._array.dtype)}'")
+    batched = input.ndim == n + 2
+    values, indices = max_pool(
+        input if batched else input.unsqueeze(0), kernel=kernel, stride=stride, padding=padding,
+        dilation=dilation, ceil_mode=bool(ceil_mode),
+    )  # fmt: skip
+    if not batched:
+        values, indices = values.squeeze(0), indices.squeeze(0)
+    return (values, indices) if return_indices else values
+
+
+def _average(
+    n: int, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+):
+    kernel, stride, padding, _ = _prepare(
+        f"avg_pool{n}d", n, input, kernel_size, stride, padding, 1, ceil_mode
+    )
+    if divisor_override == 0:
+        raise RuntimeError("divisor must be not zero")
+    if input._array.dtype.kind not in "fV" and input._array.dtype.name != "int64":
+        raise RuntimeError(
+            f"\"avg_pool{n}d\" not implemented for '{name_of(input._array.dtype)}'"
+        )
+    batched = input.ndim == n + 2
+    out = avg_pool(
+        input if batched else input.unsqueeze(0), kernel=kernel, stride=stride, padding=padding,
+        ceil_mode=bool(ceil_mode), count_include_pad=bool(count_include_pad),
+        divisor=divisor_override,
+    )  # fmt: skip
+    return out if batched else out.squeeze(0)
+
+
+@public(method=False)
+def max_pool1d(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+):
+    """Maxima over windows of (N, C, L) or (C, L); see ``nn.MaxPool1d``."""
+    return _max(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@public(method=False)
+def max_pool2d(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+):
+    """Maxima over windows of (N, C, H, W) or (C, H, W); see ``nn.MaxPool2d``."""
+    return _max(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@public(method=False)
+def max_pool3d(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+):
+    """Maxima over windows of (N, C, D, H, W) or (C, D, H, W); see ``nn.MaxPool3d``."""
+    return _max(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@public(method=False)
+def avg_pool1d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+):
+    """Means over windows of (N, C, L) or (C, L); see ``nn.AvgPool1d``."""
+    return _average(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+@public(method=False)
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+    divisor_override=None,
+):  # fmt: skip
+    """Means over windows of (N, C, H, W) or (C, H, W); see ``nn.AvgPool2d``."""
+    return _average(
+        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+@public(method=False)
+def avg_pool3d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+    divisor_override=None,
+):  # fmt: skip
+    """Means over windows of (N, C, D, H, W) or (C, D, H, W); see ``nn.AvgPool3d``."""
+    return _average(
+        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+# ------------------------------------------------------------------------------ adaptive
+
+
+@op(grad_name="AdaptiveAvgPool2DBackward0")
+def adaptive_avg_pool(xp, x, *, output_size):
+    """Means over ``output_size`` nearly equal parts of each spatial dimension."""
+    for axis, n in enumerate(output_size):
+        x = _apply_matrix(xp, x, axis, _adaptive_matrix(xp, x.shape[2 + axis], n, x.dtype))
+    return x
+
+
+@op
+def adaptive_avg_pool_backward(xp, y, *, spatial):
+    """The adjoint of adaptive_avg_pool."""
+    for axis, size in enumerate(spatial):
+        matrix = _adaptive_matrix(xp, size, y.shape[2 + axis], y.dtype)
+        y = _apply_matrix(xp, y, axis, matrix.T)
+    return y
+
+
+adaptive_avg_pool.vjp(x=lambda g, x_shape: adaptive_avg_pool_backward(g, spatial=x_shape[2:]))
+adaptive_avg_pool_backward.vjp(
+    y=lambda g, y_shape: adaptive_avg_pool(g, output_size=y_shape[2:])
+)
+
+
+def adaptive_bounds(size: int, parts: int) -> list[tuple[int, int]]:
+    """PyTorch's parts: from floor(i * size / parts) to ceil((i + 1) * size / parts)."""
+    return [(i * size // parts, -((-(i + 1) * size) // parts)) for i in range(parts)]
+
+
+def _adaptive_matrix(xp: Any, size: int, parts: int, dtype: Any) -> Any:
+    """(parts, size): row i averages part i. Pooling is this matrix along each dimension."""
+    matrix = xp.zeros((parts, size), dtype=dtype)
+    for i, (start, end) in enumerate(adaptive_bounds(size, parts)):
+        matrix[i, start:end] = 1 / (end - start)
+    return matrix
+
+
+def _apply_matrix(xp: Any, x: Any, axis: int, matrix: Any) -> Any:
+    moved = xp.moveaxis(x, 2 + axis, -1)
+    return xp.ascontiguousarray(xp.moveaxis(xp.matmul(moved, matrix.T), -1, 2 + axis))
+
+
+def _adaptive_average(n: int, input: Any, output_size: Any) -> Any:
+    name = f"adaptive_avg_pool{n}d"
+    require_tensor(name, "input", input)
+    if input.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}"
+        )
+    sizes = (output_size,) * n if isinstance(output_size, int) or output_size is None else output_size
+    if len(sizes) != n:
+        raise RuntimeError(f"{name}: output_size must be {n}")
+    sizes = tuple(
+        m if s is None else int(s) for s, m in zip(sizes, input.shape[-n:], strict=True)
+    )
+    if any(s < 0 for s in sizes):
+        raise RuntimeError(
+            f"{name}: elements of output_size must be greater than or equal to 0 but received "
+            f"{list(sizes)}"
+        )
+    if 0 in input.shape[-n:]:
+        raise RuntimeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input "
+            f"has sizes {list(input.shape)}"
+        )
+    batched = input.ndim == n + 2
+    out = adaptive_avg_pool(input if batched else input.unsqueeze(0), output_size=sizes)
+    return out if batched else out.squeeze(0)
+
+
+@public(method=False)
+def adaptive_avg_pool1d(input, output_size):
+    """Means over ``output_size`` parts of (N, C, L) or (C, L)."""
+    return _adaptive_average(1, input, output_size)
+
+
+@public(method=False)
+def adaptive_avg_pool2d(input, output_size):
+    """Means over parts of (N, C, H, W) or (C, H, W); None keeps a size."""
+    return _adaptive_average(2, input, output_size)
+
+
+@public(method=False)
+def adaptive_avg_pool3d(input, output_size):
+    """Means over parts of (N, C, D, H, W) or (C, D, H, W); None keeps a size."""
+    return _adaptive_average(3, input, output_size)

@@ -1,0 +1,249 @@
+"""Shapes, views and casts: the primitives that move no numbers, or only copy them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .op import op
+
+# ------------------------------------------------------------------- expanding, casting
+
+
+@op
+def sum_to(xp, x, *, shape):
+    """Sum over the axes along which ``shape`` was broadcast: the adjoint of expand."""
+    lead = x.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1
+    )
+    return xp.sum(x, axis=axes, dtype=x.dtype).reshape(shape)
+
+
+@op(view=True)
+def expand(xp, x, *, shape):
+    return xp.broadcast_to(x, shape)
+
+
+sum_to.vjp(x=lambda g, x_shape: expand(g, shape=x_shape))
+expand.vjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
+
+
+@op(grad_name="ToCopyBackward0")
+def to_dtype(xp, x, *, dtype):
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        x = x.real
+    return x.astype(dtype)
+
+
+to_dtype.vjp(x=lambda g, x_dtype: to_dtype(g, dtype=x_dtype))
+
+
+@op
+def clone(xp, x):
+    return x.copy(order="K")
+
+
+clone.vjp(x=lambda g: g)
+
+
+@op(name="contiguous", grad_name="CloneBackward0")
+def contiguous_copy(xp, x):
+    return xp.ascontiguousarray(x).reshape(x.shape)
+
+
+contiguous_copy.vjp(x=lambda g: g)
+
+
+# --------------------------------------------------------------------------------- views
+
+
+@op(view=True)
+def view(xp, x, *, shape):
+    return x.reshape(shape)
+
+
+view.vjp(x=lambda g, x_shape: g.reshape(x_shape))
+
+
+@op(name="reshape_copy", grad_name="UnsafeViewBackward0")
+def reshape_copy(xp, x, *, shape):
+    """Reshape where a view is not possible."""
+    return xp.ascontiguousarray(x).reshape(shape)
+
+
+reshape_copy.vjp(x=lambda g, x_shape: g.reshape(x_shape))
+
+
+@op(view=True)
+def permute(xp, x, *, dims):
+    return x.transpose(dims)
+
+
+def inverse_permutation(dims: Sequence[int]) -> tuple[int, ...]:
+    inverse = [0] * len(dims)
+    for i, d in enumerate(dims):
+        inverse[d] = i
+    return tuple(inverse)
+
+
+permute.vjp(x=lambda g, dims: permute(g, dims=inverse_permutation(dims)))
+
+
+@op(view=True)
+def transpose(xp, x, *, dim0, dim1):
+    return x.swapaxes(dim0, dim1)
+
+
+transpose.vjp(x=lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1))
+
+
+@op(view=True)
+def squeeze(xp, x, *, dims):
+    return x.reshape([n for i, n in enumerate(x.shape) if i not in dims])
+
+
+squeeze.vjp(x=lambda g, x_shape: g.reshape(x_shape))
+
+
+@op(view=True)
+def unsqueeze(xp, x, *, dim):
+    return xp.expand_dims(x, dim)
+
+
+unsqueeze.vjp(x=lambda g, x_shape: g.reshape(x_shape))
+
+
+@op(view=True, name="slice")
+def basic_index(xp, x, *, index):
+    """Indexing by ints, slices, None and Ellipsis. ``index`` is a tuple.
+
+    An index with an int for every dimension must end in an Ellipsis, or NumPy returns a copy.
+    """
+    return x[index]
+
+
+@op
+def slice_backward(xp, x, *, index, shape):
+    """The adjoint of basic indexing: zeros of ``shape`` with ``x`` at ``index``."""
+    out = xp.zeros(shape, dtype=x.dtype)
+    out[index] = x
+    return out
+
+
+basic_index.vjp(x=lambda g, index, x_shape: slice_backward(g, index=index, shape=x_shape))
+slice_backward.vjp(x=lambda g, index: basic_index(g, index=index))
+
+
+@op(view=True)
+def select(xp, x, *, index):
+    """Indexing that ends in one int for one dimension: a slice with a name of its own."""
+    return x[index]
+
+
+select.vjp(x=lambda g, index, x_shape: slice_backward(g, index=index, shape=x_shape))
+
+
+@op(view=True)
+def diagonal(xp, x, *, offset, dim1, dim2):
+    out = xp.diagonal(x, offset, dim1, dim2)
+    if hasattr(out.flags, "writeable") and not out.flags.writeable and x.flags.writeable:
+        out.flags.writeable = True  # NumPy hands diagonals out read-only
+    return out
+
+
+@op
+def diagonal_backward(xp, x, *, offset, dim1, dim2, shape):
+    """The adjoint of diagonal: zeros of ``shape`` with ``x`` on that diagonal."""
+    out = xp.zeros(shape, dtype=x.dtype)
+    target = xp.diagonal(out, offset, dim1, dim2)
+    if hasattr(target.flags, "writeable"):
+        target.flags.writeable = True
+    target[...] = x
+    return out
+
+
+diagonal.vjp(
+    x=lambda g, offset, dim1, dim2, x_shape: diagonal_backward(
+        g, offset=offset, dim1=dim1, dim2=dim2, shape=x_shape
+    )
+)
+diagonal_backward.vjp(
+    x=lambda g, offset, dim1, dim2: diagonal(g, offset=offset, dim1=dim1, dim2=dim2)
+)
+
+
+def can_view(array: Any, shape: Sequence[int]) -> bool:
+    """Whether ``array`` can be reshaped without a copy (PyTorch's rule for ``view``)."""
+    if array.flags.c_contiguous or array.size == 0:
+        return True
+    old = [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n != 1]
+    new = [n for n in shape if n != 1]
+    # Merge the old axes into runs that step evenly; every new axis must lie inside one run.
+    runs: list[int] = []
+    last_stride = None
+    for n, stride in old:
+        if runs and last_stride == n * stride:
+            runs[-1] *= n
+        else:
+            runs.append(n)
+        last_stride = stride
+    position = 0
+    for run in runs:
+        product = 1
+        while product < run and position < len(new):
+            product *= new[position]
+            position += 1
+        if product != run:
+            return False
+    return position == len(new)
+
+
+def infer_size(shape: Sequence[int], size: int) -> tuple[int, ...]:
+    """``shape`` with its -1 filled in so that it holds ``size`` elements; else RuntimeError."""
+    shape = tuple(shape)
+    unknown = [i for i, n in enumerate(shape) if n == -1]
+    if len(unknown) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if any(n < -1 for n in shape):
+        bad = next(n for n in shape if n < -1)
+        raise RuntimeError(f"invalid shape dimension {bad}")
+    known = 1
+    for n in shape:
+        known *= n if n != -1 else 1
+    if unknown:
+        if known == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of {size} elements into shape {list(shape)} because the "
+                "unspecified dimension size -1 can be any value and is ambiguous"
+                if size == 0
+                else f"shape '{list(shape)}' is invalid for input of size {size}"
+            )
+        if size % known == 0:
+            return tuple(size // known if n == -1 else n for n in shape)
+    elif known == size:
+        return shape
+    raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+
+
+def element_strides(array: Any) -> tuple[int, ...]:
+    """Strides in elements, as ``Tensor.stride()`` gives them."""
+    return tuple(s // array.itemsize for s in array.strides)
+
+
+def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:
+    """The common shape, or PyTorch's RuntimeError naming the dimension that does not fit."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        pass
+    a, b = shapes[0], shapes[1]
+    for i in range(1, min(len(a), len(b)) + 1):
+        if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
+            raise RuntimeError(
+                f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
+                f"non-singleton dimension {max(len(a), len(b)) - i}"
+            )
+    raise RuntimeError(f"shapes {shapes} cannot be broadcast together")

@@ -1,0 +1,1 @@
+"""What users hold: Tensor, its creation, indexing, conversion and printing."""
