@@ -12,7 +12,8 @@ from typing import Any
 
 from ..backends.registry import device_of, is_array, raise_if_mixed
 from ..ops.op import Op
-from ..ops.promotion import unify
+from ..ops.promotion import name_of, unify
+from ..ops.shape import broadcast_shape
 from .node import OpNode, Packed, sequence
 from .state import GRAD, SPECIAL, state
 from .variable import TensorBase, ViewInfo, classes, version_counter, version_of, wrap
@@ -53,10 +54,28 @@ def call(self: Op, *args: Any, **attributes: Any) -> Any:
     kernel = self.kernels.get(kind)
     if kernel is None:
         kernel = self.kernel(arrays)
-    result = kernel(*arrays, **attributes)
+    try:
+        result = kernel(*arrays, **attributes)
+    except (TypeError, ValueError) as error:
+        raise explained(self, arrays, error) from error
     if tracked and state.grad_enabled and self.differentiable:
         return record(self, args, attributes, result)
     return _plain(self, args, attributes, result)
+
+
+def explained(op: Op, operands: Any, error: Exception) -> Exception:
+    """PyTorch's error for what the array library refused: a dtype, or shapes that do not fit."""
+    arrays = [x for x in operands if is_array(x)]
+    if not op.pointwise:
+        return error
+    if isinstance(error, ValueError):
+        try:
+            broadcast_shape(*(x.shape for x in arrays))
+        except RuntimeError as fitting:
+            return fitting
+        return error
+    name = name_of(arrays[0].dtype)
+    return NotImplementedError(f"\"{op.name}_cpu\" not implemented for '{name}'")
 
 
 def bring_together(arrays: list, op: Op) -> list:
@@ -242,7 +261,10 @@ def unary(op: Op) -> Callable[..., Any]:
                 if input._base is not None:
                     refresh(input)
                 t = _new(classes.tensor)
-                t._array = result = kernel(array)
+                try:
+                    t._array = result = kernel(array)
+                except TypeError as error:
+                    raise explained(op, (array,), error) from error
                 t._grad = t._base = t._view = t._vc = None
                 t._nr = 0
                 if input._rg and plan is not None and mode is GRAD:
@@ -308,7 +330,10 @@ def binary(op: Op) -> Callable[..., Any]:
             refresh(input)
             tracked = tracked or input._rg
         t = _new(classes.tensor)
-        t._array = result = kernel(x, y)
+        try:
+            t._array = result = kernel(x, y)
+        except (TypeError, ValueError) as error:
+            raise explained(op, (x, y), error) from error
         t._grad = t._base = t._view = t._vc = None
         t._nr = 0
         if not (tracked and differentiable and mode is GRAD):

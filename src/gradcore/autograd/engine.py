@@ -39,7 +39,9 @@ class Engine:
         self.captured: list[Any] = []
         # nodes to run and leaves to fill; None means all
         self.needed: set[Any] | None = None
-        self.last_uses: dict[TensorBase, int] | None = None
+        # see survey()
+        self.reached: set[Node] | None = None
+        self.last_uses: dict[TensorBase, int] = {}
 
     def capture(self, targets: Sequence[tuple[Any, int]], roots: Sequence[tuple[Any, int]]) -> None:
         """Collect the gradients of ``targets`` instead of filling leaves."""
@@ -81,7 +83,12 @@ class Engine:
             grads = self.before(node, grads)
             if grads is None:
                 return
-        results = self.run_watched(node, grads) if watched else node.run(grads, self.create_graph)
+        if watched:
+            results = self.run_watched(node, grads)
+        elif grads[0] is None and not node.takes_none and not any(g is not None for g in grads):
+            results = (None,) * len(node.edges)
+        else:
+            results = node.run(grads, self.create_graph)
         if not self.keep_graph:
             node.release()
         # No rule returns a saved array, but it may return its own gradient or a view of something;
@@ -89,7 +96,11 @@ class Engine:
         may_be_new = node.makes_new and not (several or watched or self.create_graph)
         slots, first = node.slots, grads[0]
         for index, edge in enumerate(node.edges):
-            if edge is None or (grad := results[index]) is None:
+            if edge is None:
+                continue
+            grad = results[index]
+            if grad is None:
+                self.deliver_nothing(edge)
                 continue
             fresh = may_be_new and grad is not first and grad.base is None
             self.deliver(edge, 0 if slots is None else slots[index], grad, fresh, node, index)
@@ -125,17 +136,37 @@ class Engine:
                 return
         self.wait_at(edge, grad, fresh)
 
+    def deliver_nothing(self, edge: Any) -> None:
+        """Let what lies behind ``edge`` run although no gradient came: its hooks are called."""
+        if self.needed is not None and not self.wants(edge):
+            return
+        if isinstance(edge, TensorBase):
+            if not has_hooks(edge):
+                return
+            edge = AccumulateGrad.of(edge)
+        if edge not in self.buffers:
+            self.buffers[edge] = None if edge.outputs == 1 else [None] * edge.outputs
+            heappush(self.waiting, (self.order(edge), edge))
+
+    def order(self, node: Node) -> float:
+        """The node's key in the heap; a leaf's node waits for the last node that leads to it."""
+        if node.seq >= 0:
+            return -node.seq
+        self.survey()
+        return 0.5 - self.last_uses.get(node.variable, 0)  # type: ignore[attr-defined]
+
     def wait_at(self, node: Node, grad: Any, fresh: bool) -> None:
         """Add to the gradient of a node's only output."""
         buffers = self.buffers
         if node not in buffers:
-            order = -node.seq if node.seq >= 0 else self.after_last_use(node)
-            heappush(self.waiting, (order, node))
+            heappush(self.waiting, (-node.seq if node.seq >= 0 else self.order(node), node))
             buffers[node] = grad
             if fresh:
                 self.owned.add(node)
         elif node in self.owned:
             add_into(buffers[node], grad)
+        elif buffers[node] is None:
+            buffers[node] = grad
         else:
             buffers[node] = add(buffers[node], grad)
             if not self.create_graph:
@@ -149,18 +180,18 @@ class Engine:
             heappush(self.waiting, (-node.seq, node))
         held[slot] = grad if held[slot] is None else add(held[slot], grad)
 
-    def after_last_use(self, node: Any) -> float:
-        """Where a leaf's node stands in the order: right after the last node that leads to it."""
-        if self.last_uses is None:
-            self.last_uses = {}
-            for user in _reachable(self.roots):
-                if self.needed is None or user in self.needed:
-                    for edge in user.edges:
-                        if isinstance(edge, TensorBase):
-                            held = self.last_uses.get(edge, user.seq)
-                            self.last_uses[edge] = min(held, user.seq)
-        # A root may be a leaf itself.
-        return 0.5 - self.last_uses.get(node.variable, 0)
+    def survey(self) -> None:
+        """Find all nodes that this pass can reach, and the last one that leads to each leaf."""
+        if self.reached is not None:
+            return
+        self.reached = _reachable(self.roots)
+        self.last_uses = {edge: 0 for edge, _ in self.roots if isinstance(edge, TensorBase)}
+        for user in self.reached:
+            if self.needed is None or user in self.needed:
+                for edge in user.edges:
+                    if isinstance(edge, TensorBase):
+                        held = self.last_uses.get(edge, user.seq)
+                        self.last_uses[edge] = min(held, user.seq)
 
     def wants(self, edge: Any) -> bool:
         """Whether a gradient that arrives at ``edge`` is of use in this pass."""
@@ -172,12 +203,8 @@ class Engine:
         """Whether this pass gets to ``edge``, a node or a leaf."""
         if self.needed is not None:
             return self.wants(edge)
-        nodes = _reachable(self.roots)
-        if isinstance(edge, Node):
-            return edge in nodes
-        return any(e is edge for n in nodes for e in n.edges) or any(
-            e is edge for e, _ in self.roots
-        )
+        self.survey()
+        return edge in (self.last_uses if isinstance(edge, TensorBase) else self.reached)
 
     def fill(self, leaf: TensorBase, grad: Any, fresh: bool) -> None:
         """Add to the gradient of a leaf without hooks, or to what is captured of it."""
@@ -223,7 +250,9 @@ class Engine:
         """Run a node that has hooks, or under anomaly detection."""
         outer, state.node = state.node, node
         try:
-            if not state.anomaly:
+            if not node.takes_none and all(g is None for g in grads):
+                results = (None,) * len(node.edges)
+            elif not state.anomaly:
                 results = node.run(grads, self.create_graph)
             else:
                 from .anomaly import run_checked
@@ -263,7 +292,7 @@ def accumulate(leaf: TensorBase, grad: Any, fresh: bool, create_graph: bool) -> 
         if create_graph:
             leaf._grad = clone(grad) if held is None else add(held, grad)
         elif held is None:
-            leaf._grad = wrap(grad if fresh and grad.flags.c_contiguous else grad.copy())
+            leaf._grad = wrap(grad if fresh and grad.flags.c_contiguous else clone(grad))
         else:
             add_into(writable(held._array), grad)
             bump(held)
@@ -276,7 +305,7 @@ def retain(tensor: TensorBase, grad: Any, create_graph: bool) -> None:
         if create_graph:
             tensor._grad = clone(grad) if held is None else add(held, grad)
         else:
-            tensor._grad = wrap(grad.copy() if held is None else add(held._array, grad))
+            tensor._grad = wrap(clone(grad) if held is None else add(held._array, grad))
 
 
 def add_into(held: Any, grad: Any) -> None:
@@ -295,6 +324,7 @@ def fit_to_edge(grad: Any, edge: Any, slot: int, source: Any, index: int) -> Any
 
 def fit(grad: Any, shape: tuple, dtype: Any, source: Any, index: int) -> Any:
     """``grad`` as a gradient of that shape and dtype: summed over broadcast axes, cast."""
+    recorded = isinstance(grad, TensorBase)
     if tuple(grad.shape) != tuple(shape):
         if not expandable(shape, grad.shape):
             raise RuntimeError(
@@ -302,9 +332,11 @@ def fit(grad: Any, shape: tuple, dtype: Any, source: Any, index: int) -> Any:
                 f"invalid gradient at index {index} - got {list(grad.shape)} but expected shape "
                 f"compatible with {list(shape)}"
             )
-        grad = sum_to(grad, shape=tuple(shape))
+        # The kernel itself: the op call around it would cost as much as summing a bias.
+        reduce = sum_to if recorded else sum_to.kernel((grad,))
+        grad = reduce(grad, shape=tuple(shape))
     if unwrap(grad).dtype != dtype:
-        grad = to_dtype(grad, dtype=dtype)
+        grad = (to_dtype if recorded else to_dtype.kernel((grad,)))(grad, dtype=dtype)
     return grad
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..backends.registry import backend_of
+from ..backends.registry import backend_of, write
+from ..ops.shape import clone
 from ..ops.promotion import can_cast, name_of
 from .state import state
 from .variable import TensorBase, version_counter
@@ -77,7 +78,7 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         before = same_history(self)
         if state.grad_enabled and (self._rg or any(_requires(a) for a in args)):
             # Rules may need the old value, which is about to be overwritten.
-            before._array = self._array.copy()
+            before._array = clone(self._array)
             before._vc = None
         return assign(self, function(before, *args, **kwargs), name)
 
@@ -100,7 +101,7 @@ def assign(tensor: Any, result: Any, name: str) -> Any:
             f"{list(new.shape)}"
         )
     check_cast(new.dtype, array.dtype)
-    array[...] = new
+    write(array, new)
     bump(tensor)
     if result._rg:
         adopt(tensor, result)
@@ -169,7 +170,7 @@ def _write(out: Any, result: Any) -> Any:
         backend = backend_of(new)
         with backend.on(backend.device_of(new)):
             out._array = backend.xp.empty(new.shape, out._array.dtype)
-    writable(out._array)[...] = new
+    write(writable(out._array), new)
     bump(out)
     return out
 

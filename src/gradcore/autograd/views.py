@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..backends.registry import write
+from ..ops.shape import clone
 from .node import Node, sequence
 from .state import state
 from .variable import TensorBase, wrap
@@ -59,9 +61,9 @@ class CopySlices(Node):
             rest = grad.clone()
             replay(rest, self.steps).zero_()
             return rest, written
-        written = replay_raw(grad, self.steps).copy()
-        rest = grad.copy()
-        replay_raw(rest, self.steps)[...] = 0
+        written = clone(replay_raw(grad, self.steps))
+        rest = clone(grad)
+        write(replay_raw(rest, self.steps), 0)
         return rest, written
 
     def name(self) -> str:

@@ -112,8 +112,9 @@ def _as_arrays(result: Any) -> Any:
     if type(result) is ndarray:
         return result
     if isinstance(result, (tuple, list)):
-        return tuple(map(np.asarray, result))
-    return np.asarray(result)
+        return tuple(map(_as_arrays, result))
+    # A move to another device gives an array of that device's backend.
+    return np.asarray(result) if isinstance(result, np.generic) else result
 
 
 def _plain(body: Callable[..., Any]) -> Callable[..., Any]:

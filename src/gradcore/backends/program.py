@@ -208,7 +208,9 @@ class Program:
         if known is None:
             # bfloat16 promotes as float16 does, and ml_dtypes lacks some of the functions.
             bfloat16 = next((d for d in array_dtypes if d.name == "bfloat16"), None)
-            stand_ins = tuple(_HALF if d == bfloat16 else d for d in array_dtypes)
+            stand_ins = tuple(
+                _HALF if bfloat16 is not None and d == bfloat16 else d for d in array_dtypes
+            )
             known = self._infer(stand_ins, scalar_types)
             if bfloat16 is not None:
                 known = tuple(bfloat16 if d == _HALF else d for d in known)

@@ -54,6 +54,13 @@ def device_of(array: Any) -> device:
     return backend_of(array).device_of(array)
 
 
+def write(target: Any, values: Any) -> None:
+    """``target[...] = values`` (an array of the same device, or a number) on its own device."""
+    backend = backend_of(target)
+    with backend.on(backend.device_of(target)):
+        target[...] = values
+
+
 def raise_if_mixed(arrays: Iterable[Any]) -> None:
     """PyTorch's error for tensors on different devices."""
     devices: list[device] = []

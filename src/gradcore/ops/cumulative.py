@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .moving import flip_op
 from .op import Op, op
 from .operand import normalize_dim
 from .pointwise import conj, where
@@ -38,13 +39,8 @@ def shift(xp, x, *, axis, offset, fill):
 shift.vjp(x=lambda g, axis, offset: shift(g, axis=axis, offset=-offset, fill=0))
 
 
-@op
-def reverse(xp, x, *, axis):
-    """``x`` back to front along one axis."""
-    return x[_range(axis, slice(None, None, -1))]
-
-
-reverse.vjp(x=lambda g, axis: reverse(g, axis=axis))
+def _reversed(x: Any, axis: int) -> Any:
+    return flip_op(x, dims=(axis,))
 
 
 def recurrence(factor: Any, term: Any, axis: int) -> Any:
@@ -76,7 +72,7 @@ def cumsum_op(xp, x, *, axis):
 def _cumsum_grad(g, x_shape, axis):
     if not x_shape:
         return g
-    return reverse(cumsum_op(reverse(g, axis=axis), axis=axis), axis=axis)
+    return _reversed(cumsum_op(_reversed(g, axis), axis=axis), axis)
 
 
 cumsum_op.vjp(x=_cumsum_grad)
@@ -94,8 +90,8 @@ def _products_before(x: Any, axis: int) -> Any:
 
 def exclusive_products(x: Any, axis: int) -> Any:
     """The product of all other elements along ``axis``."""
-    after = _products_before(reverse(x, axis=axis), axis)
-    return _products_before(x, axis) * reverse(after, axis=axis)
+    after = _products_before(_reversed(x, axis), axis)
+    return _products_before(x, axis) * _reversed(after, axis)
 
 
 def _cumprod_grad(g, x, x_shape, axis):
@@ -109,14 +105,14 @@ def _cumprod_grad(g, x, x_shape, axis):
 cumprod_op.vjp(x=_cumprod_grad)
 
 
-@reduction()
+@reduction(inplace=True)
 def cumsum(input, dim, *, dtype=None):
     """The running sum along ``dim``; integers in int64."""
     x = cast(tensor_argument("cumsum", input), dtype)
     return cumsum_op(x, axis=normalize_dim(dim, x._array.ndim))
 
 
-@reduction()
+@reduction(inplace=True)
 def cumprod(input, dim, *, dtype=None):
     """The running product along ``dim``; integers in int64."""
     x = cast(tensor_argument("cumprod", input), dtype)
@@ -254,17 +250,15 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
         x = cat(parts, axis)
     is_bool = x._array.dtype.kind == "b"
     for _ in range(min(n, x._array.shape[axis])):
-        later = basic_index(x, index=_range(axis, slice(1, None)))
-        earlier = basic_index(x, index=_range(axis, slice(0, max(x._array.shape[axis] - 1, 0))))
+        later = basic_index(x, key=_range(axis, slice(1, None)))
+        earlier = basic_index(x, key=_range(axis, slice(0, max(x._array.shape[axis] - 1, 0))))
         x = later ^ earlier if is_bool else later - earlier
     return x
 
 
 def _check_fits(shape: tuple, other: tuple, axis: int) -> None:
     if len(shape) != len(other):
-        raise RuntimeError(
-            "diff expects prepend or append to be the same dimension as input"
-        )
+        raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     for i, (a, b) in enumerate(zip(shape, other, strict=True)):
         if i != axis and a != b:
             raise RuntimeError(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .along import put_along
-from .op import OPS, Op, op
+from .op import Op, op
 from .operand import is_tensor
 from .pointwise import maximum, minimum, where
-from .reduce import sum_op
+from .reduce import named, sum_op
 from .reduce_arguments import (
     axes_of,
     kept_shape,
@@ -17,6 +17,7 @@ from .reduce_arguments import (
     refuse_kinds,
     require_values,
     restored,
+    same_dtype_out,
     tensor_argument,
 )
 from .results import aminmax as aminmax_result
@@ -53,17 +54,10 @@ def evenly_distributed(g, x, out, x_dtype):
     return _shared_equally(g, (x == out) | ((x != x) & (out != out)), None, x_dtype)
 
 
-def _total(original: Op, grad_name: str) -> Op:
-    twin = Op(original.body, name=original.name, grad_name=grad_name)
-    twin.vjp(x=evenly_distributed)
-    OPS[original.name] = original
-    return twin
-
-
 amax_op.vjp(x=_extreme_grad)
 amin_op.vjp(x=_extreme_grad)
-_max_all = _total(amax_op, "MaxBackward1")
-_min_all = _total(amin_op, "MinBackward1")
+_max_all = named(amax_op, "MaxBackward1", x=evenly_distributed)
+_min_all = named(amin_op, "MinBackward1", x=evenly_distributed)
 
 
 @op(name="aminmax", outputs=2)
@@ -79,22 +73,22 @@ aminmax_op.vjp(
 )
 
 
-def _with_index(xp: Any, x: Any, indices: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
-    indices = xp.expand_dims(indices, axis)
-    values = xp.take_along_axis(x, indices, axis)
-    if keepdims:
-        return values, indices
-    return values.squeeze(axis), indices.squeeze(axis)
+def _positions(indices: Any, shape: Any, axis: int | None, keepdims: bool) -> Any:
+    if not keepdims:
+        return indices
+    return indices.reshape(kept_shape(shape, None if axis is None else (axis,)))
 
 
 @op(outputs=2, differentiable=(0,), grad_name="MaxBackward0")
 def max_with_index(xp, x, *, axis, keepdims):
-    return _with_index(xp, x, x.argmax(axis), axis, keepdims)
+    indices = _positions(x.argmax(axis), x.shape, axis, keepdims)
+    return x.max(axis=axis, keepdims=keepdims), indices
 
 
 @op(outputs=2, differentiable=(0,), grad_name="MinBackward0")
 def min_with_index(xp, x, *, axis, keepdims):
-    return _with_index(xp, x, x.argmin(axis), axis, keepdims)
+    indices = _positions(x.argmin(axis), x.shape, axis, keepdims)
+    return x.min(axis=axis, keepdims=keepdims), indices
 
 
 def picked_grad(g0, out1, x_shape, axis, keepdims):
@@ -111,18 +105,12 @@ min_with_index.vjp(x=picked_grad)
 
 @op(name="argmax")
 def argmax_op(xp, x, *, axis, keepdims):
-    return _argument(xp, x, x.argmax(axis), axis, keepdims)
+    return _positions(x.argmax(axis), x.shape, axis, keepdims)
 
 
 @op(name="argmin")
 def argmin_op(xp, x, *, axis, keepdims):
-    return _argument(xp, x, x.argmin(axis), axis, keepdims)
-
-
-def _argument(xp: Any, x: Any, indices: Any, axis: int | None, keepdims: bool) -> Any:
-    if not keepdims:
-        return indices
-    return indices.reshape(kept_shape(x.shape, None if axis is None else (axis,)))
+    return _positions(x.argmin(axis), x.shape, axis, keepdims)
 
 
 # ------------------------------------------------------------------------------ functions
@@ -179,13 +167,13 @@ def _reduced(name: str, kernel: str, call: Op, input: Any, dim: Any, keepdim: bo
     return call(x, axes=axes, keepdims=keepdim)
 
 
-@reduction()
+@reduction(check_out=same_dtype_out)
 def amax(input, dim=(), keepdim=False):
     """The largest elements over ``dim``; equal ones share the gradient."""
     return _reduced("amax", "max_values_cpu", amax_op, input, dim, keepdim)
 
 
-@reduction()
+@reduction(check_out=same_dtype_out)
 def amin(input, dim=(), keepdim=False):
     """The smallest elements over ``dim``; equal ones share the gradient."""
     return _reduced("amin", "min_values_cpu", amin_op, input, dim, keepdim)
@@ -233,4 +221,3 @@ def argmax(input, dim=None, keepdim=False):
 def argmin(input, dim=None, keepdim=False):
     """The position of the smallest element along ``dim`` (in the flattened tensor if None)."""
     return _position("argmin", argmin_op, input, dim, keepdim)
-

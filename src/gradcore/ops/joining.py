@@ -23,7 +23,7 @@ def cat_op(xp, *xs, dim):
 def _cat_grad(g, index, xs_shape, dim):
     start = sum(shape[dim] for shape in xs_shape[:index])
     part = slice(start, start + xs_shape[index][dim])
-    return basic_index(g, index=(slice(None),) * dim + (part,))
+    return basic_index(g, key=(slice(None),) * dim + (part,))
 
 
 cat_op.vjp(xs=_cat_grad)
@@ -34,7 +34,7 @@ def stack_op(xp, *xs, dim):
     return xp.stack(xs, axis=dim)
 
 
-stack_op.vjp(xs=lambda g, index, dim: select(g, index=(slice(None),) * dim + (index, ...)))
+stack_op.vjp(xs=lambda g, index, dim: select(g, key=(slice(None),) * dim + (index, ...)))
 
 
 def _promoted(tensors: tuple) -> tuple:
@@ -223,7 +223,7 @@ def meshgrid(*tensors, indexing=None):
     """Coordinates of a grid: each 1-d tensor expanded along all the others.
 
     ``indexing`` is "ij" (the first tensor runs along the first dimension; the default, with
-    PyTorch's warning) or "xy" (the first two exchanged).
+    PyTorch's warning) or "xy" (along the second, the second one along the first).
     """
     tensors = tensor_arguments(tensors)
     if not tensors:
@@ -236,8 +236,7 @@ def meshgrid(*tensors, indexing=None):
     grids = []
     for i, x in enumerate(tensors):
         line = x.reshape((1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1))
-        grid = expand(line, shape=shape)
-        grids.append(grid.transpose(0, 1) if swap else grid)
+        grids.append(expand(line, shape=shape))
     if swap:
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
@@ -295,7 +294,7 @@ def combinations(input, r=2, with_replacement=False):
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return basic_index(input, index=(slice(0, 0),)).clone()
+        return basic_index(input, key=(slice(0, 0),)).clone()
     choose = _combinations_with_replacement if with_replacement else _combinations
     positions = [i for choice in choose(range(input.shape[0]), r) for i in choice]
     chosen = index_select_op(input, constant_indices(input, values=tuple(positions)), axis=0)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .arguments import int_argument, ints_argument, variable_ints
 from .index import index_select_op
 from .op import op
 from .operand import normalize_dim, normalize_dims, require_tensor
 from .registry import public
-from .shape import clone, expand
+from .shape import clone, expand, reshape_copy
 
 # --------------------------------------------------------------------------- flip and roll
 
@@ -36,8 +34,6 @@ roll_op.vjp(x=lambda g, shifts, dims: roll_op(g, shifts=tuple(-s for s in shifts
 def flip(input, *dims_, dims=None):
     """The order of the elements reversed along ``dims``."""
     require_tensor("flip", "input", input)
-    if dims_ and hasattr(dims_[0], "__index__") and not isinstance(input, type(dims_[0])):
-        dims_ = (dims_,)
     axes = normalize_dims(variable_ints("flip", "dims", dims_, dims), input.ndim)
     return flip_op(input, dims=axes) if axes else clone(input)
 
@@ -133,7 +129,7 @@ def _tiled(x: Any, counts: tuple[int, ...]) -> Any:
         return clone(x.reshape(shape))
     apart = x.reshape([n for size in shape for n in (1, size)])
     copies = expand(apart, shape=tuple(n for pair in zip(counts, shape, strict=True) for n in pair))
-    return copies.reshape(result)
+    return reshape_copy(copies, shape=tuple(result))
 
 
 @public
@@ -198,7 +194,11 @@ def _interleaved(x: Any, count: int, axis: int) -> Any:
     shape = tuple(x.shape)
     apart = x.reshape((*shape[: axis + 1], 1, *shape[axis + 1 :]))
     copies = expand(apart, shape=(*shape[: axis + 1], count, *shape[axis + 1 :]))
-    return copies.reshape((*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
+    if count == 1:
+        return clone(x)
+    return reshape_copy(
+        copies, shape=(*shape[:axis], shape[axis] * count, *shape[axis + 1 :])
+    )
 
 
 def _checked_positions(repeats: Any, output_size: int | None) -> Any:
@@ -256,42 +256,4 @@ tril = _triangle(
 )
 triu = _triangle(
     "triu", triu_op, "The part of each matrix on and above ``diagonal``, zeros elsewhere."
-)
-
-
-def _triangle_indices(name: str, find: Any, doc: str) -> Any:
-    def function(row, col, offset=0, *, dtype=None, device=None, layout=None):
-        from ..tensor.creation import place
-
-        for what, n in (("row", row), ("col", col)):
-            if n < 0:
-                raise RuntimeError(f"{what} must be non-negative, got{n}")
-        return place(np.stack(find(row, offset, col)).astype(_index_dtype(name, dtype)), device)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    return public(method=False)(function)
-
-
-def _index_dtype(name: str, dtype: Any) -> np.dtype:
-    from ..backends.dtype import to_numpy_dtype
-    from .promotion import name_of
-
-    if dtype is None:
-        return np.dtype("int64")
-    numpy_dtype = to_numpy_dtype(dtype)
-    if numpy_dtype.name not in ("int64", "int32"):
-        raise NotImplementedError(f"\"{name}\" not implemented for '{name_of(numpy_dtype)}'")
-    return numpy_dtype
-
-
-tril_indices = _triangle_indices(
-    "tril_indices",
-    np.tril_indices,
-    "Row and column numbers, (2, n), of the lower triangle of a row x col matrix.",
-)
-triu_indices = _triangle_indices(
-    "triu_indices",
-    np.triu_indices,
-    "Row and column numbers, (2, n), of the upper triangle of a row x col matrix.",
 )

@@ -26,7 +26,7 @@ def pad_constant(xp, x, *, widths, value):
     return out
 
 
-pad_constant.vjp(x=lambda g, x_shape, widths: basic_index(g, index=_center(x_shape, widths)))
+pad_constant.vjp(x=lambda g, x_shape, widths: basic_index(g, key=_center(x_shape, widths)))
 
 
 def _edges(mode: str, n: int, before: int, after: int) -> list[tuple[slice, slice]]:
@@ -145,7 +145,7 @@ def _cut(x: Any, widths: Widths) -> tuple[Any, Widths]:
     index = tuple(
         slice(max(0, -b), n - max(0, -a)) for n, (b, a) in zip(x.shape, widths, strict=True)
     )
-    return basic_index(x, index=index), tuple((max(0, b), max(0, a)) for b, a in widths)
+    return basic_index(x, key=index), tuple((max(0, b), max(0, a)) for b, a in widths)
 
 
 def _check_rank(ndim: int, count: int) -> None:

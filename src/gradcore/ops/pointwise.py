@@ -8,7 +8,9 @@ from .op import op
 
 
 def conj(x: Any) -> Any:
-    """The complex conjugate of an array or a Tensor; the same object where it is real."""
+    """The complex conjugate of an array, a Tensor or a number; itself where it is real."""
+    if isinstance(x, (int, float, complex)):
+        return x.conjugate()
     return x.conj()
 
 

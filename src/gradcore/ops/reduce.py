@@ -31,10 +31,13 @@ from .unary import abs as absolute
 from .unary import exp, isnan, sgn
 
 
-def named(original: Op, grad_name: str) -> Op:
-    """The same primitive under PyTorch's other node name (SumBackward0 has no dim)."""
+def named(original: Op, grad_name: str, **rules: Any) -> Op:
+    """The same primitive under PyTorch's other node name (SumBackward0 has no dim).
+
+    ``rules`` replace those of the original.
+    """
     twin = Op(original.body, name=original.name, outputs=original.outputs, grad_name=grad_name)
-    twin.vjp(**{argument: rule.fn for argument, rule in original.rules.items()})
+    twin.vjp(**{argument: rule.fn for argument, rule in original.rules.items()} | rules)
     OPS[original.name] = original
     return twin
 
@@ -54,7 +57,7 @@ def _total(x: Any, axes: Any, keepdims: bool) -> Any:
 @op(name="sum", grad_name="SumBackward1")
 def sum_op(xp, x, *, axes, keepdims):
     total = _total(x, axes, keepdims)
-    return total if x.dtype.kind in "biu" else total.astype(x.dtype, copy=False)
+    return total.astype(x.dtype) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else total
 
 
 sum_op.vjp(
@@ -206,8 +209,7 @@ def logsumexp_op(xp, x, *, axes, keepdims):
 
 logsumexp_op.vjp(
     x=lambda g, x, out, x_shape, axes, keepdims: (
-        restored(g, x_shape, axes, keepdims)
-        * conj(exp(x - restored(out, x_shape, axes, keepdims)))
+        restored(g, x_shape, axes, keepdims) * conj(exp(x - restored(out, x_shape, axes, keepdims)))
     )
 )
 
@@ -240,7 +242,10 @@ def all_op(xp, x, *, axes, keepdims):
 
 def _logical(name: str, call: Op, input: Any, dim: Any, keepdim: bool) -> Any:
     x = tensor_argument(name, input)
-    result = call(x, axes=axes_of(dim, x._array.ndim), keepdims=keepdim)
+    # Unlike elsewhere, an empty list of dims reduces none.
+    nothing = isinstance(dim, (list, tuple)) and not dim
+    axes = () if nothing else axes_of(dim, x._array.ndim)
+    result = call(x, axes=axes, keepdims=keepdim)
     # PyTorch 1.2 had uint8 for bool, and these two still return it.
     return to_dtype(result, dtype=x._array.dtype) if x._array.dtype == np.uint8 else result
 
@@ -314,13 +319,13 @@ def checked_vector_norm(x: Any, p: float, axes: Any, keepdim: bool) -> Any:
             f"{name_of(x._array.dtype)}"
         )
     if count_of(x._array.shape, axes) == 0 and (p < 0 or math.isinf(p)):
-        order = "inf" if p > 0 else "-inf" if math.isinf(p) else p
         empty = next((a for a in axes or () if x._array.shape[a] == 0), None)
-        where_ = "an empty tensor" if empty is None else f"the dimension {empty}"
+        where_ = "an empty tensor because the"
+        if empty is not None:
+            where_ = f"the dimension {empty}because this dimension is empty and the"
         raise RuntimeError(
-            f"linalg.vector_norm cannot compute the {order} norm on {where_}"
-            f"{' ' if empty is None else ''}because {'the' if empty is None else 'this dimension is empty and the'}"
-            " operation does not have an identity"
+            f"linalg.vector_norm cannot compute the {p:g} norm on {where_} operation does not "
+            "have an identity"
         )
     return vector_norm(x, p=float(p), axes=axes, keepdims=keepdim)
 
@@ -345,4 +350,3 @@ def _nuclear_norm(x: Any, dim: Any, keepdim: bool) -> Any:
     from ..linalg import matrix_norm
 
     return matrix_norm(x, "nuc", (-2, -1) if dim is None else dim, keepdim)
-

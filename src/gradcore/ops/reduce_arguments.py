@@ -7,16 +7,25 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..backends.dtype import to_numpy_dtype
+from ..backends.registry import backend_of
 from .operand import normalize_dim, normalize_dims, require_tensor
-from .promotion import category, name_of
+from .promotion import as_scalar_array, category, name_of
 from .registry import public
 from .shape import to_dtype
 
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "a": "input", "x": "input"}
 
 
-def reduction(method: bool = True, aliases: tuple[str, ...] = ()) -> Callable[..., Any]:
-    """Register a public function that also takes ``out=`` and NumPy's ``axis=``, ``keepdims=``."""
+def reduction(
+    method: bool = True,
+    aliases: tuple[str, ...] = (),
+    inplace: bool = False,
+    check_out: Callable[[str, Any, Any], None] | None = None,
+) -> Callable[..., Any]:
+    """Register a public function that also takes ``out=`` and NumPy's ``axis=``, ``keepdims=``.
+
+    ``check_out(name, input, out)`` refuses what the function cannot write into.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -28,14 +37,38 @@ def reduction(method: bool = True, aliases: tuple[str, ...] = ()) -> Callable[..
             out = options.pop("out", None)
             if out is None:
                 return function(*args, **options)
+            if check_out is not None:
+                check_out(function.__name__, args[0] if args else options["input"], out)
             from ..autograd.inplace import write_out
 
             return write_out(function, out, *args, **options)
 
-        public(method=method, aliases=aliases)(call)
+        public(method=method, aliases=aliases, inplace=inplace)(call)
         return call
 
     return decorate
+
+
+def same_dtype_out(function: str, input: Any, out: Any) -> None:
+    """RuntimeError unless ``out`` has the input's dtype."""
+    given, wanted = out._array.dtype, input._array.dtype
+    if given != wanted:
+        raise RuntimeError(
+            f"Expected the dtype for input and out to match, but got {name_of(wanted)} for "
+            f"input's dtype and {name_of(given)} for out's dtype."
+        )
+
+
+def separate_out(function: str, input: Any, out: Any) -> None:
+    """RuntimeError where an output shares the input's memory."""
+    source = input._array
+    for x in out:
+        if backend_of(source).may_share_memory(source, x._array):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to "
+                "tensor refer to a single memory location. Please clone() the tensor before "
+                "performing the operation."
+            )
 
 
 def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
@@ -96,6 +129,13 @@ def refuse_kinds(kernel: str, x: Any, kinds: str) -> None:
     """Raise :func:`not_implemented` for dtypes of these kinds ("b" bool, "c" complex)."""
     if x._array.dtype.kind in kinds:
         raise not_implemented(kernel, x)
+
+
+def scalar_tensor(value: Any, dtype: Any, like: Any) -> Any:
+    """A Python number as a 0-d tensor of ``dtype`` on the device of ``like``."""
+    from ..autograd.variable import wrap
+
+    return wrap(as_scalar_array(value, dtype, like._array))
 
 
 # ------------------------------------------------------------- for bodies and gradient rules

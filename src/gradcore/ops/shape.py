@@ -117,33 +117,33 @@ unsqueeze.vjp(x=lambda g, x_shape: g.reshape(x_shape))
 
 
 @op(view=True, name="slice")
-def basic_index(xp, x, *, index):
-    """Indexing by ints, slices, None and Ellipsis. ``index`` is a tuple.
+def basic_index(xp, x, *, key):
+    """Indexing by ints, slices, None and Ellipsis. ``key`` is a tuple.
 
-    An index with an int for every dimension must end in an Ellipsis, or NumPy returns a copy.
+    A key with an int for every dimension must end in an Ellipsis, or NumPy returns a copy.
     """
-    return x[index]
+    return x[key]
 
 
 @op
-def slice_backward(xp, x, *, index, shape):
-    """The adjoint of basic indexing: zeros of ``shape`` with ``x`` at ``index``."""
+def slice_backward(xp, x, *, key, shape):
+    """The adjoint of basic indexing: zeros of ``shape`` with ``x`` at ``key``."""
     out = xp.zeros(shape, dtype=x.dtype)
-    out[index] = x
+    out[key] = x
     return out
 
 
-basic_index.vjp(x=lambda g, index, x_shape: slice_backward(g, index=index, shape=x_shape))
-slice_backward.vjp(x=lambda g, index: basic_index(g, index=index))
+basic_index.vjp(x=lambda g, key, x_shape: slice_backward(g, key=key, shape=x_shape))
+slice_backward.vjp(x=lambda g, key: basic_index(g, key=key))
 
 
 @op(view=True)
-def select(xp, x, *, index):
+def select(xp, x, *, key):
     """Indexing that ends in one int for one dimension: a slice with a name of its own."""
-    return x[index]
+    return x[key]
 
 
-select.vjp(x=lambda g, index, x_shape: slice_backward(g, index=index, shape=x_shape))
+select.vjp(x=lambda g, key, x_shape: slice_backward(g, key=key, shape=x_shape))
 
 
 @op(view=True)

@@ -183,7 +183,7 @@ def unfold_windows(self, dimension, size, step):
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     if ndim == 0:
-        return basic_index(view(self, shape=(1,)), index=(slice(0, size),))
+        return basic_index(view(self, shape=(1,)), key=(slice(0, size),))
     return unfold(self, axis=axis, size=size, step=step)
 
 

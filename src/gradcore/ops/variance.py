@@ -7,7 +7,7 @@ from typing import Any
 
 from .op import Op, op
 from .pointwise import where
-from .reduce import mean_op
+from .reduce import mean_op, named
 from .reduce_arguments import (
     axes_of,
     count_of,
@@ -25,8 +25,7 @@ def _degrees(shape: Any, axes: Any, correction: float) -> float:
     return max(0, count_of(shape, axes) - correction)
 
 
-@op(name="var_mean", outputs=2)
-def var_mean_op(xp, x, *, axes, correction, keepdims):
+def _moments(xp: Any, x: Any, axes: Any, correction: float, keepdims: bool) -> tuple[Any, Any]:
     wide = widened(x)
     mean = wide.sum(axis=axes, keepdims=True) / count_of(x.shape, axes)
     distance = wide - mean
@@ -36,42 +35,35 @@ def var_mean_op(xp, x, *, axes, correction, keepdims):
     return var.astype(x.real.dtype, copy=False), mean.astype(x.dtype, copy=False)
 
 
+@op(name="var_mean", outputs=2)
+def var_mean_op(xp, x, *, axes, correction, keepdims):
+    return _moments(xp, x, axes, correction, keepdims)
+
+
 @op(name="std_mean", outputs=2)
 def std_mean_op(xp, x, *, axes, correction, keepdims):
-    var, mean = var_mean_op(x, axes=axes, correction=correction, keepdims=keepdims)
+    var, mean = _moments(xp, x, axes, correction, keepdims)
     return xp.sqrt(var), mean
 
 
-@op(name="var")
-def var_op(xp, x, *, axes, correction, keepdims):
-    return var_mean_op(x, axes=axes, correction=correction, keepdims=keepdims)[0]
-
-
-@op(name="std")
-def std_op(xp, x, *, axes, correction, keepdims):
-    return xp.sqrt(var_mean_op(x, axes=axes, correction=correction, keepdims=keepdims)[0])
-
-
-def _var_grad(g, x, x_shape, axes, correction, keepdims):
+def _var_grad(g0, x, x_shape, axes, correction, keepdims):
     distance = x - mean_op(x, axes=axes, keepdims=True)
     degrees = _degrees(x_shape, axes, correction)
     # PyTorch gives nan for a single element: 0 * inf.
     scale = 2 / degrees if degrees else float("inf")
-    return restored(g, x_shape, axes, keepdims) * (distance * scale)
+    return restored(g0, x_shape, axes, keepdims) * (distance * scale)
 
 
-def _std_grad(g, x, out, x_shape, axes, correction, keepdims):
-    still = out == 0
-    g = where(still, 0.0, g / where(still, 1.0, out * 2))
-    return _var_grad(g, x, x_shape, axes, correction, keepdims)
+def _std_grad(g0, x, out0, x_shape, axes, correction, keepdims):
+    still = out0 == 0
+    g0 = where(still, 0.0, g0 / where(still, 1.0, out0 * 2))
+    return _var_grad(g0, x, x_shape, axes, correction, keepdims)
 
 
 def _mean_share(g, x_shape, axes, keepdims):
     return restored(g, x_shape, axes, keepdims) / max(count_of(x_shape, axes), 1)
 
 
-var_op.vjp(x=_var_grad)
-std_op.vjp(x=_std_grad)
 var_mean_op.vjp(
     x=lambda g0, g1, x, x_shape, axes, correction, keepdims: (
         _var_grad(g0, x, x_shape, axes, correction, keepdims)
@@ -84,6 +76,10 @@ std_mean_op.vjp(
         + _mean_share(g1, x_shape, axes, keepdims)
     )
 )
+
+# The same kernels where only the first result is wanted; the rules must not ask for more.
+_var_only = named(var_mean_op, "VarBackward0", x=_var_grad)
+_std_only = named(std_mean_op, "StdBackward0", x=_std_grad)
 
 # ------------------------------------------------------------------------------ functions
 
@@ -120,7 +116,7 @@ def _call(
 
 
 def _family(name: str) -> str:
-    return f"{name}" if name.endswith("_mean") else "std and var"
+    return name if name.endswith("_mean") else "std and var"
 
 
 @reduction()
@@ -129,13 +125,13 @@ def var(input, dim=None, unbiased=_UNSET, keepdim=False, *, correction=_UNSET):
 
     ``unbiased=True`` is ``correction=1``, the default. Floating point and complex inputs only.
     """
-    return _call("var", var_op, input, dim, unbiased, keepdim, correction)
+    return _call("var", _var_only, input, dim, unbiased, keepdim, correction)[0]
 
 
 @reduction()
 def std(input, dim=None, unbiased=_UNSET, keepdim=False, *, correction=_UNSET):
     """The standard deviation over ``dim``, with the arguments of :func:`var`."""
-    return _call("std", std_op, input, dim, unbiased, keepdim, correction)
+    return _call("std", _std_only, input, dim, unbiased, keepdim, correction)[0]
 
 
 @reduction(method=False)
@@ -148,4 +144,3 @@ def var_mean(input, dim=None, unbiased=_UNSET, keepdim=False, *, correction=_UNS
 def std_mean(input, dim=None, unbiased=_UNSET, keepdim=False, *, correction=_UNSET):
     """``(std, mean)`` over ``dim``, with the arguments of :func:`var`."""
     return _call("std_mean", std_mean_op, input, dim, unbiased, keepdim, correction)
-

@@ -367,7 +367,7 @@ def select(input, dim, index):
             f"select(): index {position} out of range for tensor of size {list(shape)} at "
             f"dimension {axis}"
         )
-    return S.select(input, index=(slice(None),) * axis + (position, ...))
+    return S.select(input, key=(slice(None),) * axis + (position, ...))
 
 
 @public
@@ -377,6 +377,8 @@ def narrow(input, dim, start, length):
     if not shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     axis = normalize_dim(int_argument("narrow", "dim", dim, 2), len(shape))
+    if hasattr(start, "_array") and (start.ndim or start._array.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     start, length = (int_argument("narrow", "start", v, 3) for v in (start, length))
     n = shape[axis]
     if length < 0:
@@ -388,7 +390,7 @@ def narrow(input, dim, start, length):
     start = start + n if start < 0 else start
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return S.basic_index(input, index=(slice(None),) * axis + (slice(start, start + length),))
+    return S.basic_index(input, key=(slice(None),) * axis + (slice(start, start + length),))
 
 
 def diagonal_dims(name: str, ndim: int, dim1: int, dim2: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from typing import Any
 
 import numpy as np
@@ -229,7 +230,29 @@ def _array_protocol(self, dtype=None, copy=None):
     return np.array(array) if copy else array
 
 
+def _ufunc_protocol(self, ufunc, method, *inputs, **kwargs):
+    """``np.exp(tensor)`` is a tensor of NumPy's result; ``np.float32(2) * tensor`` is ours."""
+    if method != "__call__" or kwargs:
+        return NotImplemented
+    if len(inputs) == 2 and isinstance(inputs[0], np.generic) and ufunc.__name__ in _OPERATORS:
+        return getattr(operator, _OPERATORS[ufunc.__name__])(inputs[0].item(), inputs[1])
+    arrays = [numpy(x) if isinstance(x, TensorBase) else x for x in inputs]
+    result = ufunc(*arrays)
+    if isinstance(result, tuple):
+        return tuple(wrap(np.asarray(r)) for r in result)
+    return wrap(np.asarray(result))
+
+
+# NumPy's names of the operators that its scalars try before ours
+_OPERATORS = {
+    "add": "add", "subtract": "sub", "multiply": "mul", "true_divide": "truediv",
+    "divide": "truediv", "floor_divide": "floordiv", "remainder": "mod", "power": "pow",
+    "equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt",
+    "greater_equal": "ge",
+}  # fmt: skip
+
 Tensor.__array__ = _array_protocol
+Tensor.__array_ufunc__ = _ufunc_protocol
 
 
 # ------------------------------------------------------------------------------ DLPack

@@ -11,7 +11,7 @@ from ..autograd.inplace import bump, check_cast, writable, write_out
 from ..autograd.variable import TensorBase, wrap
 from ..backends.default import default_complex_dtype, default_dtype
 from ..backends.dtype import to_numpy_dtype
-from ..backends.registry import backend_for
+from ..backends.registry import backend_for, write
 from ..ops.operand import require_tensor, size_tuple
 from ..ops.promotion import result_dtype
 from ..ops.registry import public
@@ -66,7 +66,7 @@ def _fill_out(out: Any, shape: tuple, value: Any, options: dict) -> Any:
     if tuple(out._array.shape) != shape:
         out._array = allocate("empty", shape, out._array.dtype, out.device)._array
     if value is not None:
-        writable(out._array)[...] = value
+        write(writable(out._array), value)
     bump(out)
     return out
 

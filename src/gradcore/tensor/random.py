@@ -342,7 +342,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     source = generator or generator_for(where)
     with backend.on(where):
         chosen = backend.random("multinomial")(
-            input._array, num_samples, replacement, source.stream
+            input._array, source.stream, num_samples, replacement
         )
     result = wrap(chosen)
     if out is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import conv, pool
+from . import conv, index, pool
 
 # Op name -> body with the op's signature (xp first); it may return NotImplemented to decline.
 OVERRIDES: dict[str, Callable[..., Any]] = {
@@ -17,6 +17,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     "gather_planes": pool.gather_planes,
     "max_pool": pool.max_pool,
     "max_pool_backward": pool.max_pool_backward,
+    **index.OVERRIDES,
 }
 
 # Name -> fused update of many arrays in place (optimizer steps).

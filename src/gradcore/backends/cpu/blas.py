@@ -114,7 +114,7 @@ def set_blas_threads(n: int) -> None:
             _control.functions[0](n)
 
 
-class single_threaded:  # noqa: N801 - used as a function: `with single_threaded():`
+class single_threaded:
     """Context manager that holds BLAS to one thread, for the whole process.
 
     It may be nested and entered from several threads at once; the count of before comes back when

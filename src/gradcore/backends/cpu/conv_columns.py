@@ -1,13 +1,13 @@
 """Convolution as matrix products over columns that are built tile by tile.
 
 Unfolding a whole batch writes `taps` times the input to memory; unfolded a tile at a time the
-columns stay in the L2 cache and only the product leaves it. A tile is some rows of the outputs of
+columns stay in cache and only the product leaves it. A tile is some rows of the outputs of
 some groups of one image or, where that is little work, of several images.
 
 The images of a tile are its *first* axis where planes are large: one batched product then writes
 straight into the result. They are its *last* axis where planes are small: a row of the unfolded
-plane is `width * images` consecutive values there (copying 4-wide rows costs 1.35 ns a value, 64-wide
-ones 0.15) and one product has the outputs of all images as columns.
+plane is `width * images` consecutive values there (copying 4-wide rows costs 1.35 ns a value,
+64-wide ones 0.15) and one product has the outputs of all images as columns.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from gradcore.backends.cpu.threads import get_num_threads, parallel_for
 
 __all__ = ["columns_conv", "columns_conv_input", "columns_conv_weight"]
 
-# Bytes of the columns of one tile: half of the smallest L2 in wide use (1 MB), the other half is
-# for the product and for what BLAS packs.
-_TILE_BYTES = 512 * 1024
-# Products with fewer columns than this lose half of BLAS's speed (16 columns: 45 GFLOP/s, 128: 125).
+# Bytes of the columns of one tile. On one thread 1 MB (which stays in L2) is as fast or 5 % faster,
+# but its copies and products take 50 us each, and two threads then spend their time handing the GIL
+# to each other (7x7 convolution of 4 images of 224x224: 11.0 ms with 0.5 MB tiles, 6.6 ms with 4).
+_TILE_BYTES = 4 * 1024 * 1024
+# Products with fewer columns than this lose half of BLAS's speed (16: 45 GFLOP/s, 128: 125).
 _COLUMNS = 128
-# Planes with fewer outputs have their images last.
-_SMALL_PLANE = 80
+# Planes whose rows are shorter have their images last.
+_SHORT_ROW = 12
 
 _scratch = Scratch()
 
@@ -86,14 +87,14 @@ class _Plan:
         """(groups, O/groups, C/groups * taps)."""
         return w.reshape(self.geometry.groups, self.outputs, -1)
 
-    def _arranged(self, part: np.ndarray) -> np.ndarray:
+    def arranged(self, part: np.ndarray) -> np.ndarray:
         """(images, ...) with the images where the tiles have them."""
         return np.moveaxis(part, 0, -1) if self.images_last else part
 
     def output_part(self, array: np.ndarray, tile: _Tile) -> np.ndarray:
         """View of the tile in an array (N, O, *out), images first or last."""
         groups = slice(tile.groups.start * self.outputs, tile.groups.stop * self.outputs)
-        return self._arranged(array[tile.images, groups, tile.rows])
+        return self.arranged(array[tile.images, groups, tile.rows])
 
     def matrix_shape(self, tile: _Tile, rows: int) -> tuple[int, ...]:
         """Shape ([images,] groups, rows, columns) of a matrix over the tile's outputs."""
@@ -125,7 +126,7 @@ class _Plan:
         top, *rest = (-p for p in geometry.padding)
         origin = (top + tile.rows.start * geometry.stride[0], *rest)
         channels = slice(tile.groups.start * self.channels, tile.groups.stop * self.channels)
-        part = self._arranged(x[tile.images, channels])
+        part = self.arranged(x[tile.images, channels])
         if extent == geometry.size and not any(origin) and not self.images_last:
             return part
         axis = 1 if self.images_last else 2
@@ -164,7 +165,7 @@ def _is_pointwise(geometry: Geometry) -> bool:
         geometry.taps == 1
         and all(s == 1 for s in geometry.stride)
         and not any(geometry.padding)
-        and prod(geometry.out) >= _SMALL_PLANE
+        and geometry.out[-1] >= _SHORT_ROW
     )
 
 
@@ -173,7 +174,7 @@ def columns_conv(
 ) -> np.ndarray:
     """Cross-correlation: weight matrix times columns."""
     out = np.empty((geometry.batch, geometry.outputs, *geometry.out), x.dtype)
-    plan = _Plan(geometry, x.itemsize, prod(geometry.out) < _SMALL_PLANE)
+    plan = _Plan(geometry, x.itemsize, geometry.out[-1] < _SHORT_ROW)
     weight = plan.weight(w)
     pointwise = _is_pointwise(geometry)
     x = np.ascontiguousarray(x)
@@ -191,7 +192,7 @@ def columns_conv(
                 product = _scratch.get("product", part.shape, x.dtype)
             else:
                 product = part
-            target = product.reshape(shape, copy=False)
+            target = product.reshape(shape)  # splits and joins whole axes: a view
             np.matmul(weight[tile.groups], columns, out=target)
             if bias is not None:
                 some = bias[tile.groups.start * plan.outputs : tile.groups.stop * plan.outputs]
@@ -209,7 +210,7 @@ def columns_conv_weight(x: np.ndarray, g: np.ndarray, geometry: Geometry) -> np.
     Each range of tiles has a sum of its own; they are added in the order of the ranges, so the
     result does not depend on which thread was first.
     """
-    plan = _Plan(geometry, x.itemsize, prod(geometry.out) < _SMALL_PLANE)
+    plan = _Plan(geometry, x.itemsize, geometry.out[-1] < _SHORT_ROW)
     pointwise = _is_pointwise(geometry)
     x, g = np.ascontiguousarray(x), np.ascontiguousarray(g)
     shape = (geometry.groups, plan.outputs, plan.channels * geometry.taps)
@@ -276,7 +277,7 @@ def _add_columns(
 ) -> np.ndarray:
     """Transposed weight times outputs, added to the positions that the columns are read from."""
     out = np.empty((geometry.batch, geometry.channels, *geometry.size), g.dtype)
-    plan = _Plan(geometry, g.itemsize, prod(geometry.out[1:]) < 64)
+    plan = _Plan(geometry, g.itemsize, geometry.out[-1] < _SHORT_ROW)
     weight = plan.weight(w).swapaxes(1, 2)
     g = np.ascontiguousarray(g)
     blocks = _blocks(plan.tiles)
@@ -290,7 +291,7 @@ def _add_columns(
         for block in blocks[start:stop]:
             images, groups, _ = block[0]
             channels = slice(groups.start * plan.channels, groups.stop * plan.channels)
-            target = plan._arranged(out[images, channels])
+            target = plan.arranged(out[images, channels])
             shape = (*target.shape[:axis], *padded, *target.shape[axis + len(padded) :])
             slab = _scratch.get("slab", shape, g.dtype)
             slab[...] = 0
@@ -300,10 +301,11 @@ def _add_columns(
                 np.matmul(weight[groups], plan.output_matrix(g, tile), out=columns)
                 lead = (slice(None),) * axis
                 skip = tile.rows.start * geometry.stride[0]
-                windows = plan.windows(slab[(*lead, slice(skip, None))], tile)
+                below = (*lead, slice(skip, None))
+                windows = plan.windows(slab[below], tile)
                 columns = columns.reshape(windows.shape)
                 for tap in np.ndindex(*geometry.kernel):
-                    windows[(*lead, *tap)] += columns[(*lead, *tap)]
+                    windows[lead + tap] += columns[lead + tap]
             np.copyto(target, slab[inner])
             if b is not None:
                 target += b[channels].reshape(-1, *(1,) * (target.ndim - axis))

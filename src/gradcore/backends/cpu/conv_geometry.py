@@ -86,4 +86,4 @@ def place(
         target[...] = fill
     lead = (slice(None),) * axis
     if all(part.stop > part.start for part in into):
-        target[(*lead, *into)] = source[(*lead, *out_of)]
+        target[lead + tuple(into)] = source[lead + tuple(out_of)]

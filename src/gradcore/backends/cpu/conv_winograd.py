@@ -11,10 +11,10 @@ products as well, and arranged so that nothing is ever transposed, padded or unf
     output   (36, tiles O)^T x (36, 16): every tile's 16 outputs side by side
 
 The first two matrices are banded, with B^T repeated along the diagonal; padding and cropping only
-change which of their columns exist. They are dense for BLAS, which costs less than a gather of
-overlapping tiles would (20 ns a tile against 35).
+change which of their columns exist. Dense as they are for BLAS, they take 35 to 50 ns a tile and
+channel; gathering the overlapping tiles for one 36x36 product takes 70.
 
-In float32 the result is about 3 times less accurate than that of the plain sum (4e-6 of the largest
+In float32 the result is about 3 times less accurate than that of the plain sum (1e-5 of the largest
 value), and an infinity would spread NaN over its whole plane: results that are not finite
 are refused, and the caller takes the plain sum.
 """
@@ -72,7 +72,7 @@ _OUTPUT_BIAS = np.vstack([_OUTPUT_2D, np.ones((1, 16), np.float32)])
 # Most tiles along an axis that are transformed at once: the dense transform costs in proportion.
 _MOST_TILES = 8
 # Bytes of the transformed input of one block.
-_BLOCK_BYTES = 640 * 1024
+_BLOCK_BYTES = 1024 * 1024
 
 _scratch = Scratch()
 
@@ -80,15 +80,15 @@ _scratch = Scratch()
 def winograd_pays(geometry: Geometry) -> bool:
     """Whether the kernels here apply and the products saved outweigh the transforms.
 
-    Measured per tile with one thread: the plain sum costs 0.13 ns for each output, channel
-    and input channel, the 36 products 0.53 ns per C and O, the transforms 40 ns per C and 20 ns
-    per O; transforming the weight costs 20 ns per C and O once.
+    Measured on one thread: the plain sum costs 0.13 ns for each output position, C and O; a tile's
+    36 products 0.53 ns for each C and O and its transforms 40 ns for each C and 20 ns for each O;
+    transforming the weight 20 to 27 ns for each C and O, once.
     """
     if geometry.kernel != (3, 3) or not geometry.is_plain() or geometry.groups != 1:
         return False
     c, o, (height, width) = geometry.channels, geometry.outputs, geometry.out
     tiles = geometry.batch * -(-height // 4) * -(-width // 4)
-    plain = 0.13 * 9 * geometry.batch * height * width * c * o / 9
+    plain = 0.13 * geometry.batch * height * width * c * o
     return plain > tiles * (0.53 * c * o + 40 * c + 20 * o) + 24 * c * o
 
 
@@ -201,7 +201,7 @@ def _transform_weight(w: np.ndarray) -> np.ndarray:
 
     def work(start: int, stop: int) -> None:
         part = np.ascontiguousarray(w[start:stop]).reshape(-1, 9)
-        target = result[:, start:stop].reshape(_FREQUENCIES, -1, copy=False)
+        target = result[:, start:stop].reshape(_FREQUENCIES, -1)
         np.matmul(_WEIGHT_2D, part.T, out=target)
 
     parallel_for(work, rows, max(1, 16384 // columns))
@@ -254,7 +254,7 @@ def _write_tiles(result: np.ndarray, out: np.ndarray, block: _Block) -> None:
                                              out.dtype)  # fmt: skip
     # A row of a tile is 16 bytes and moves as one complex number: 4 times fewer elements.
     source = result.view(np.complex128).reshape(rows, columns, images, outputs, 4)
-    into = target.view(np.complex128).reshape(images, outputs, rows, 4, columns, copy=False)
+    into = target.view(np.complex128).reshape(images, outputs, rows, 4, columns)
     np.copyto(into.transpose(2, 4, 0, 1, 3), source)
     if not whole:
         np.copyto(part, target[:, :, :height, :width])

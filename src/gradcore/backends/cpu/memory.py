@@ -30,8 +30,9 @@ def keep_freed_memory() -> bool:
     """Let the C library keep freed large blocks for reuse instead of returning them to the system.
 
     The price is resident memory: a process holds on to (nearly) the most it ever used at once,
-    as PyTorch's CUDA allocator does, until it ends. Only glibc has the switch. It is left
-    alone where the user set either of glibc's variables for the two thresholds or `GRADCORE_KEEP_MEMORY=0`.
+    as PyTorch's CUDA allocator does, until it ends. Only glibc has the switch. It is left alone
+    where the user set `MALLOC_TRIM_THRESHOLD_`, `MALLOC_MMAP_THRESHOLD_` or
+    `GRADCORE_KEEP_MEMORY=0`.
 
     Returns:
         Whether the setting was made.

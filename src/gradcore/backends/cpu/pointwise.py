@@ -89,7 +89,9 @@ class _Plan:
         self._store()
         items = max((np.dtype(d).itemsize for d in self.step_dtypes), default=4)
         costs = sum(_COST.get(step.name, _DEFAULT_COST) for step in program.steps)
-        self.cost = max(costs, 0.1) * max(1.0, items / 4)
+        # What passes through memory takes time beside what is computed.
+        costs += 0.1 * (len(program.used_arrays) + len(program.outputs))
+        self.cost = costs * max(1.0, items / 4)
 
     def _operands(self) -> list[Operand]:
         program = self.program
@@ -365,7 +367,7 @@ class _Tiles:
         self.block = max(1, tile // prod(self.inner))
         # Slots start on cache lines.
         self.slot_size = -(-self.block * prod(self.inner) // 64) * 64
-        if len(plan.steps) == 1:
+        if len(plan.steps) == 1 and isinstance(plan.steps[0][0], np.ufunc):
             self.block = self.length  # without temporaries a tile need not fit a cache
 
     def run(self, start: int, stop: int) -> None:

@@ -16,15 +16,19 @@ import numpy as np
 from . import special_coefficients as coefficients
 
 Kernel = Callable[[np.ndarray], np.ndarray]
+Float32Kernel = Callable[[np.ndarray, np.ndarray], None]
 
 _FLOAT32 = np.dtype(np.float32)
 _FLOAT64 = np.dtype(np.float64)
 
 
-def _elementwise(float32: Kernel | None = None) -> Callable[[Kernel], Callable[..., np.ndarray]]:
+def _elementwise(
+    float32: Float32Kernel | None = None,
+) -> Callable[[Kernel], Callable[..., np.ndarray]]:
     """Make `f(x, out=None)` for all real dtypes of a float64 kernel, and a float32 one if given.
 
-    The kernels take and return arrays of at least one dimension in their dtype.
+    The float64 kernel returns its result; the float32 one writes into an `out` that is not `x`.
+    Both get arrays of at least one dimension.
     """
 
     def decorate(float64: Kernel) -> Callable[..., np.ndarray]:
@@ -36,13 +40,18 @@ def _elementwise(float32: Kernel | None = None) -> Callable[[Kernel], Callable[.
             narrow = x.dtype.itemsize <= 4 and x.dtype.kind in "fV"
             values = np.atleast_1d(x)
             if narrow and float32 is not None:
-                result = float32(values.astype(_FLOAT32, copy=False))
+                values = values.astype(_FLOAT32, copy=False)
+                if out is not None and out.dtype == _FLOAT32 and _is_separate(out, values):
+                    float32(values, out)
+                    return out
+                result = np.empty(values.shape, _FLOAT32)
+                float32(values, result)
             else:
                 result = float64(values.astype(_FLOAT64, copy=False))
+            result = result.reshape(x.shape)
             if out is None:
-                dtype = x.dtype if narrow else _FLOAT64
-                return result.astype(dtype, copy=False).reshape(x.shape)
-            np.copyto(out, result.reshape(x.shape), casting="unsafe")
+                return result.astype(x.dtype if narrow else _FLOAT64, copy=False)
+            np.copyto(out, result, casting="unsafe")
             return out
 
         return function
@@ -50,9 +59,15 @@ def _elementwise(float32: Kernel | None = None) -> Callable[[Kernel], Callable[.
     return decorate
 
 
-def _polynomial(x: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
-    """Horner's scheme; the coefficient of the highest power comes last."""
-    result = np.multiply(x, coefficients[-1])
+def _is_separate(out: np.ndarray, x: np.ndarray) -> bool:
+    return out.shape == x.shape and not np.may_share_memory(out, x)
+
+
+def _polynomial(
+    x: np.ndarray, coefficients: tuple[float, ...], out: np.ndarray | None = None
+) -> np.ndarray:
+    """Horner's scheme; the coefficient of the highest power comes last. `out` is not `x`."""
+    result = np.multiply(x, coefficients[-1], out)
     for coefficient in coefficients[-2:0:-1]:
         np.add(result, coefficient, result)
         np.multiply(result, x, result)
@@ -75,19 +90,15 @@ def _piecewise(
 # --------------------------------------------------------------------------------------- erf
 
 
-def _erf_float32(x: np.ndarray) -> np.ndarray:
-    """-expm1(-|x| q(|x|)), with q fitted to minimise the relative error: 2.7 ulp at most.
+def _erf_float32(x: np.ndarray, out: np.ndarray) -> None:
+    """tanh(x q(x * x)), with q fitted for the smallest relative error: 3 ulp, 0.6 on average.
 
-    Beyond 4 erf rounds to 1. The sign is put on by its bit: np.copysign takes as long as expm1.
+    NumPy's tanh takes as long as three additions, which makes this the shortest way to erf.
     """
-    magnitude = np.minimum(np.abs(x), 4)
-    result = _polynomial(magnitude, coefficients.ERF_FLOAT32)
-    np.multiply(result, magnitude, result)
-    np.expm1(result, result)
-    bits = result.view(np.uint32)
-    np.bitwise_and(bits, 0x7FFFFFFF, bits)
-    np.bitwise_or(bits, np.bitwise_and(x.view(np.uint32), 0x80000000), bits)
-    return result
+    square = np.multiply(x, x)
+    _polynomial(square, coefficients.ERF_FLOAT32, out)
+    np.multiply(out, x, out)
+    np.tanh(out, out)
 
 
 def _erf_near_zero(x: np.ndarray) -> np.ndarray:
@@ -189,18 +200,20 @@ def erfinv(x: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------- logistic function
 
 
-def _expit_float32(x: np.ndarray) -> np.ndarray:
+def _expit(x: np.ndarray, out: np.ndarray) -> None:
     """1 / (1 + exp(-x)): relatively accurate in both tails, and it cannot overflow to nan."""
-    result = np.negative(x)
-    np.exp(result, result)
-    np.add(result, 1, result)
-    return np.divide(1, result, result)
+    np.negative(x, out)
+    np.exp(out, out)
+    np.add(out, 1, out)
+    np.divide(1, out, out)
 
 
-@_elementwise(float32=_expit_float32)
+@_elementwise(float32=_expit)
 def expit(x: np.ndarray) -> np.ndarray:
     """The logistic sigmoid, 1 / (1 + exp(-x))."""
-    return _expit_float32(x)
+    result = np.empty_like(x)
+    _expit(x, result)
+    return result
 
 
 @_elementwise()

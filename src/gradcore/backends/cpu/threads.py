@@ -91,7 +91,7 @@ class _Job:
             try:
                 if self.error is None:
                     self.work(start, stop)
-            except BaseException as error:  # noqa: BLE001 - raised in the calling thread
+            except BaseException as error:
                 self.error = error
             finally:
                 self._finish_one()
@@ -197,9 +197,7 @@ def set_num_threads(num_threads: int) -> None:
     global _num_threads
     if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)):
         kind = type(num_threads).__name__
-        raise RuntimeError(  # noqa: TRY004 - as PyTorch
-            f"set_num_threads expects an int, but got {kind}"
-        )
+        raise RuntimeError(f"set_num_threads expects an int, but got {kind}")
     if num_threads < 1:
         raise RuntimeError("set_num_threads expects a positive integer")
     _num_threads = int(num_threads)

@@ -8,22 +8,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import conv, cublas, optim, pool, softmax
+from . import conv, cublas, index, optim, pool, reduce, softmax
 
 __all__ = ["OVERRIDES", "UPDATES"]
 
 # Op name -> body with the op's signature (xp first); it may return NotImplemented to decline.
 OVERRIDES: dict[str, Callable[..., Any]] = {
+    "addmm": cublas.addmm,
     "avg_pool": pool.avg_pool,
     "avg_pool_backward": pool.avg_pool_backward,
+    "bmm": cublas.matmul,
     "conv": conv.conv,
     "conv_input": conv.conv_input,
     "conv_weight": conv.conv_weight,
+    "dot": cublas.matmul,
+    "embedding_backward": index.embedding_backward,
+    "linear": cublas.linear,
     "log_softmax": softmax.log_softmax,
+    "log_softmax_backward": softmax.log_softmax_backward,
     "matmul": cublas.matmul,
     "max_pool": pool.max_pool,
     "max_pool_backward": pool.max_pool_backward,
+    "max_with_index": reduce.max_with_index,
+    "min_with_index": reduce.min_with_index,
+    "mm": cublas.matmul,
+    "mv": cublas.matmul,
     "softmax": softmax.softmax,
+    "softmax_backward": softmax.softmax_backward,
 }
 
 # Name -> fused update of many arrays in place (optimizer steps), xp first.

@@ -279,6 +279,26 @@ def matmul(xp: ModuleType, a: Array, b: Array) -> Any:
     return out.reshape(trimmed)
 
 
+def linear(xp: ModuleType, x: Array, w: Array, b: Array | None = None) -> Any:
+    """``x @ w.T + b``; the weight is passed as a transposed operand, not copied."""
+    out = matmul(xp, x, w.T)
+    if out is not NotImplemented and b is not None:
+        out += b
+    return out
+
+
+def addmm(xp: ModuleType, c: Array, x: Array, y: Array, *, beta: float, alpha: float) -> Any:
+    """``beta * c + alpha * (x @ y)``; ``c`` is not read where ``beta`` is 0."""
+    out = matmul(xp, x, y)
+    if out is NotImplemented:
+        return NotImplemented
+    if alpha != 1:
+        out = out * alpha
+    if beta == 0:
+        return out
+    return out + (c if beta == 1 else c * beta)
+
+
 def _stack(xp: ModuleType, array: Array, batch: tuple[int, ...]) -> Array:
     """``array`` broadcast to ``batch`` and folded to three axes, as a view where strides allow."""
     rows, columns = array.shape[-2:]

@@ -9,16 +9,28 @@ from typing import Any
 from .compile import C_TYPES, Array, arithmetic_dtype, launch, split_axis
 
 
-def embedding_backward(xp: ModuleType, g: Array, indices: Array, *, rows: int) -> Any:
-    """Sum of the gradients ``g`` (*indices.shape, width) of every row: (rows, width).
+def embedding_backward(
+    xp: ModuleType,
+    y: Array,
+    indices: Array,
+    *,
+    rows: int,
+    padding_idx: int,
+    scale_grad_by_freq: bool,
+) -> Any:
+    """Sum of the gradients ``y`` (*indices.shape, width) of every row: (rows, width).
 
-    Negative or too large indices stop the kernel: they are checked in the forward pass.
+    Row ``padding_idx`` stays 0; a negative one stands for no row. Negative or too large indices
+    stop the kernel: they are checked in the forward pass. Returns NotImplemented for
+    ``scale_grad_by_freq``, whose counts need another pass.
     """
-    if g.dtype.name not in C_TYPES:
+    if y.dtype.name not in C_TYPES or scale_grad_by_freq:
         return NotImplemented
-    out = xp.zeros((rows, g.shape[-1]), arithmetic_dtype(g.dtype))
-    _add_rows(xp, out, indices, g, 1)
-    return out.astype(g.dtype, copy=False)
+    out = xp.zeros((rows, y.shape[-1]), arithmetic_dtype(y.dtype))
+    _add_rows(xp, out, indices, y, 1)
+    if padding_idx >= 0:
+        out[padding_idx] = 0
+    return out.astype(y.dtype, copy=False)
 
 
 def index_add(

@@ -52,22 +52,22 @@ def moments(xp: ModuleType, x: Array, *, axes: tuple[int, ...]) -> Any:
     return mean, variance
 
 
-def max_with_index(xp: ModuleType, x: Array, *, axis: int) -> Any:
+def max_with_index(xp: ModuleType, x: Array, *, axis: int, keepdims: bool) -> Any:
     """Maxima along ``axis`` and the int64 positions of the first of each; NaN counts as largest."""
-    return _extreme(xp, x, axis, sign=1)
+    return _extreme(xp, x, axis, keepdims, sign=1)
 
 
-def min_with_index(xp: ModuleType, x: Array, *, axis: int) -> Any:
+def min_with_index(xp: ModuleType, x: Array, *, axis: int, keepdims: bool) -> Any:
     """Minima along ``axis`` and the int64 positions of the first of each; NaN counts as least."""
-    return _extreme(xp, x, axis, sign=-1)
+    return _extreme(xp, x, axis, keepdims, sign=-1)
 
 
-def _extreme(xp: ModuleType, x: Array, axis: int, sign: int) -> Any:
+def _extreme(xp: ModuleType, x: Array, axis: int, keepdims: bool, sign: int) -> Any:
     if x.dtype.name not in C_TYPES or x.ndim == 0 or x.shape[axis] == 0:
         return NotImplemented
     outer, n, inner = split_axis(x.shape, axis)
     axis %= x.ndim
-    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    shape = x.shape[:axis] + (1,) * keepdims + x.shape[axis + 1 :]
     x = xp.ascontiguousarray(x)
     values, indices = xp.empty(shape, x.dtype), xp.empty(shape, "int64")
     if inner == 1:

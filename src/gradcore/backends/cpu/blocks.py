@@ -1,0 +1,118 @@
+"""Cutting reductions into blocks that fit a core's cache, over the threads; and their inner parts.
+
+NumPy's own reductions of short rows are slow: 5.7 ns per float32 element for maxima over rows of
+16, 1.2 ns for sums. `row_sums` and `row_extremes` take 0.2 and 0.8 ns there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .threads import get_num_threads, parallel_for
+
+# Elements per block. One thread works best within its L2 cache. With several, each call hands the
+# GIL over, which costs up to 30 us when two want it at once: fewer, longer calls win.
+_SERIAL_BLOCK = 65_536
+_PARALLEL_BLOCK = 262_144
+# Elements that are worth waking a thread for, where each takes about 1 ns.
+GRAIN = 131_072
+# Sums of longer rows are cut into pieces of this length: einsum adds in 16 to 64 plain running
+# sums, each of which then takes at most 256 terms.
+_LONGEST_SUM = 4096
+# Rows from this length on are faster by NumPy's reduce than by folding.
+_FOLD_BELOW = 256
+
+
+def is_half(dtype: np.dtype) -> bool:
+    """Whether it is float16 or bfloat16, which are computed with in float32."""
+    return dtype.itemsize == 2 and dtype.kind in "fV"
+
+
+def as_lines(x: np.ndarray, axis: int) -> np.ndarray:
+    """`x` as (before, along, after) around `axis`, without the last where it would be 1."""
+    before = int(np.prod(x.shape[:axis], dtype=np.int64))
+    after = int(np.prod(x.shape[axis + 1 :], dtype=np.int64))
+    return x.reshape((before, x.shape[axis], after)[: 2 if after == 1 else 3])
+
+
+def block_size(size: int) -> int:
+    """Elements per block for an array of `size` elements."""
+    several = get_num_threads() > 1 and size >= 2 * GRAIN
+    return _PARALLEL_BLOCK if several else _SERIAL_BLOCK
+
+
+def map_blocks(work: Callable[[int, int], object], length: int, width: int) -> None:
+    """Call `work(start, stop)` over `range(length)` in blocks, on several threads.
+
+    Args:
+        work: called with the ends of a block.
+        length: number of items.
+        width: elements per item.
+    """
+    width = max(width, 1)
+    step = max(1, block_size(length * width) // width)
+
+    def run(start: int, stop: int) -> None:
+        for low in range(start, stop, step):
+            work(low, min(low + step, stop))
+
+    parallel_for(run, length, -(-GRAIN // width), uses_blas=False)
+
+
+def map_lines(work: Callable[[Any], object], shape: tuple[int, ...]) -> None:
+    """Call `work(where)` with indices that cut an array of `as_lines` into blocks of whole lines.
+
+    An index takes a range of the first axis or, where one item of that is more than a block, a
+    range of the last axis of one item.
+    """
+    item = int(np.prod(shape[1:], dtype=np.int64))
+    if len(shape) == 2 or item <= _PARALLEL_BLOCK:
+        map_blocks(lambda low, high: work(slice(low, high)), shape[0], item)
+        return
+    for row in range(shape[0]):
+        map_blocks(
+            lambda low, high, row=row: work((slice(row, row + 1), slice(None), slice(low, high))),
+            shape[2],
+            shape[1],
+        )
+
+
+def row_sums(x: np.ndarray) -> np.ndarray:
+    """The sums over the last axis of a float array, with an error as of pairwise addition."""
+    length = x.shape[-1]
+    if length <= _LONGEST_SUM:
+        return np.einsum("...i->...", x)
+    whole = length - length % _LONGEST_SUM
+    pieces = x[..., :whole].reshape(*x.shape[:-1], -1, _LONGEST_SUM)
+    sums = np.add.reduce(np.einsum("...i->...", pieces), axis=-1)
+    return np.add(sums, np.einsum("...i->...", x[..., whole:]))
+
+
+def row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The sums over the last axis of x * y, with an error as of pairwise addition."""
+    length = x.shape[-1]
+    if length <= _LONGEST_SUM:
+        return np.einsum("...i,...i->...", x, y)
+    whole = length - length % _LONGEST_SUM
+    shape = (*x.shape[:-1], -1, _LONGEST_SUM)
+    pieces = (x[..., :whole].reshape(shape), y[..., :whole].reshape(shape))
+    sums = np.add.reduce(np.einsum("...i,...i->...", *pieces), axis=-1)
+    return np.add(sums, np.einsum("...i,...i->...", x[..., whole:], y[..., whole:]))
+
+
+def row_extremes(ufunc: np.ufunc, x: np.ndarray) -> np.ndarray:
+    """The maxima (or minima, by `ufunc`) over the last axis, which must not be empty."""
+    length = x.shape[-1]
+    if length >= _FOLD_BELOW or x.size < 4 * length:
+        return ufunc.reduce(x, axis=-1)
+    while length > 8:
+        half = (length + 1) // 2
+        x = ufunc(x[..., :half], x[..., length - half : length])
+        length = half
+    result = x[..., 0].copy()
+    for i in range(1, length):
+        ufunc(result, x[..., i], result)
+    return result

@@ -1,0 +1,353 @@
+"""Masks and index lists: masked_*, nonzero, index_put, and counting values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import index as I
+from .op import op
+from .operand import is_tensor, require_tensor
+from .pointwise import where
+from .promotion import category, name_of, promote_types, result_dtype
+from .registry import public
+from .selecting import _checked, indexed, number_for
+from .shape import broadcast_shape, expand, select, to_dtype
+
+# ----------------------------------------------------------------------------------- masks
+
+
+def _bool_mask(message: str, mask: Any) -> Any:
+    require_tensor("masked_fill", "mask", mask, 2)
+    if mask._array.dtype.kind != "b":
+        raise RuntimeError(message)
+    return mask
+
+
+@public
+def masked_fill(input, mask, value):
+    """``value`` (a number or a 0-d tensor) where ``mask`` holds, ``input`` elsewhere."""
+    x, mask, value = masked_fill_arguments(require_tensor("masked_fill", "input", input), mask, value)
+    x = x if tuple(x.shape) == tuple(mask.shape) else _broadcast(x, mask)
+    if is_tensor(value):
+        return where(mask, value, x)
+    return I.masked_fill_op(x, mask, value=value)
+
+
+def _broadcast(x: Any, mask: Any) -> Any:
+    shape = broadcast_shape(tuple(mask.shape), tuple(x.shape))
+    return x if tuple(x.shape) == shape else expand(x, shape=shape)
+
+
+def masked_fill_arguments(x: Any, mask: Any, value: Any) -> tuple:
+    """The input, its mask, and the value as a number or a 0-d tensor of the input's dtype."""
+    kind = "float" if mask._array.dtype.name == "float32" else mask.dtype.name
+    mask = _bool_mask(
+        f"masked_fill_ only supports boolean masks, but got mask with dtype {kind}", mask
+    )
+    if not is_tensor(value):
+        return x, mask, number_for(x._array.dtype, value)
+    if value.ndim:
+        raise RuntimeError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.ndim} dimension(s)."
+        )
+    if value._array.dtype.kind == "c" and x._array.dtype.kind != "c":
+        raise RuntimeError("value cannot be converted to type float without overflow")
+    return x, mask, value if value._array.dtype == x._array.dtype else to_dtype(
+        value, dtype=x._array.dtype
+    )
+
+
+@public
+def masked_select(input, mask, *, out=None):
+    """The elements where ``mask`` holds (both broadcast), in one dimension."""
+    if out is not None:
+        from ..autograd.inplace import write_out
+
+        return write_out(masked_select, out, input, mask)
+    require_tensor("masked_select", "input", input)
+    mask = _bool_mask("masked_select: expected BoolTensor for mask", mask)
+    shape = broadcast_shape(tuple(mask.shape), tuple(input.shape))
+    input, mask = (x if tuple(x.shape) == shape else expand(x, shape=shape) for x in (input, mask))
+    if not shape:
+        input, mask = input.reshape((1,)), mask.reshape((1,))
+    return I.index_op(input, *mask_positions(mask), dims=tuple(range(max(1, len(shape)))))
+
+
+def mask_positions(mask: Any) -> tuple:
+    """One index tensor per dimension of the mask."""
+    found = I.nonzero_op(mask)
+    return tuple(select(found, key=(slice(None), d, ...)) for d in range(mask.ndim))
+
+
+@op(differentiable=())
+def order_in_mask(xp, mask):
+    """How many true elements come before each element."""
+    return (xp.cumsum(mask.reshape(-1), dtype="int64") - mask.reshape(-1)).reshape(mask.shape)
+
+
+@public(inplace=True)
+def masked_scatter(input, mask, source):
+    """The elements of ``source``, one after the other, where ``mask`` holds."""
+    require_tensor("masked_scatter", "input", input)
+    mask = _bool_mask(
+        "masked_scatter_ only supports boolean masks, but got mask with dtype "
+        f"{name_of(mask._array.dtype)}",
+        mask,
+    )
+    if source._array.dtype != input._array.dtype:
+        raise RuntimeError(
+            "masked_scatter: expected self and source to have same dtypes but got"
+            f"{name_of(input._array.dtype)} and {name_of(source._array.dtype)}"
+        )
+    shape = broadcast_shape(tuple(mask.shape), tuple(input.shape))
+    input, mask = (x if tuple(x.shape) == shape else expand(x, shape=shape) for x in (input, mask))
+    places = order_in_mask(mask)
+    if not places.numel():
+        return input.clone()
+    if not source.numel():
+        source = I.zeros_shaped(source, shape=(1,))
+        limit = 0
+    else:
+        limit = source.numel()
+    places = I.masked_fill_op(places, ~mask, value=0).reshape((-1,))
+    places = _checked(places, limit, 0, "masked_scatter") if bool(mask.any()) else places
+    values = I.index_select_op(source.reshape((-1,)), places, axis=0).reshape(shape)
+    return where(mask, values, input)
+
+
+# --------------------------------------------------------------------------------- nonzero
+
+
+@public
+def nonzero(input, *, out=None, as_tuple=False):
+    """The positions of what is not zero, one per row; a tuple of one tensor per dimension.
+
+    A 0-d input counts as 1-d with ``as_tuple``.
+    """
+    if out is not None:
+        from ..autograd.inplace import write_out
+
+        return write_out(nonzero, out, input)
+    require_tensor("nonzero", "input", input)
+    if as_tuple:
+        return mask_positions(input if input.ndim else input.reshape((1,)))
+    return I.nonzero_op(input)
+
+
+@public
+def argwhere(input):
+    """The positions of what is not zero, one per row."""
+    return I.nonzero_op(require_tensor("argwhere", "input", input))
+
+
+# ------------------------------------------------------------------------------- index_put
+
+
+def index_arguments(x: Any, indices: Sequence[Any]) -> tuple[tuple[int, ...], tuple]:
+    """(dimensions, index tensors for them) of a list of index tensors, masks and Nones."""
+    dims: list[int] = []
+    found: list[Any] = []
+    d = 0
+    used = sum(i.ndim if i is not None and _is_mask(i) else 1 for i in indices)
+    if used > x.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {x.ndim} (got {used})")
+    for index in indices:
+        if index is None:
+            d += 1
+            continue
+        parts = _positions(x, d, index)
+        dims += range(d, d + len(parts))
+        found += parts
+        d += len(parts)
+    _check_shapes(found)
+    return tuple(dims), tuple(found)
+
+
+def _is_mask(index: Any) -> bool:
+    return index._array.dtype.name in ("bool", "uint8")
+
+
+def _positions(x: Any, d: int, index: Any) -> tuple:
+    if _is_mask(index):
+        for i, n in enumerate(index.shape):
+            if x.shape[d + i] != n:
+                raise IndexError(
+                    f"The shape of the mask {list(index.shape)} at index {i} does not match the "
+                    f"shape of the indexed tensor {list(x.shape)} at index {d + i}"
+                )
+        return mask_positions(index)
+    if index._array.dtype.name not in ("int64", "int32"):
+        raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    return (_checked(index, x.shape[d], d, "index", wraps=True),)
+
+
+def _check_shapes(indices: list) -> None:
+    shapes = [tuple(i.shape) for i in indices]
+    if len(set(shapes)) > 1:
+        try:
+            broadcast_shape(*shapes)
+        except RuntimeError:
+            listed = ", ".join(str(list(s)) for s in shapes)
+            raise IndexError(
+                "shape mismatch: indexing tensors could not be broadcast together with shapes "
+                f"{listed}"
+            ) from None
+
+
+def indexed_shape(x: Any, dims: tuple[int, ...], indices: tuple) -> tuple[int, ...]:
+    """The shape of ``x`` at these indices."""
+    common = broadcast_shape(*(tuple(i.shape) for i in indices))
+    rest = [n for d, n in enumerate(x.shape) if d not in dims]
+    adjacent = dims == tuple(range(dims[0], dims[0] + len(dims)))
+    place = dims[0] if adjacent else 0
+    return (*rest[:place], *common, *rest[place:])
+
+
+def index_put_call(x: Any, indices: Sequence[Any], values: Any, accumulate: bool) -> tuple:
+    """The primitive that puts ``values`` at ``indices``, with what it is called with."""
+    if values._array.dtype != x._array.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{name_of(x._array.dtype)} for the destination and {name_of(values._array.dtype)} "
+            "for the source."
+        )
+    dims, found = index_arguments(x, indices)
+    shape = indexed_shape(x, dims, found)
+    while values.ndim > len(shape) and values.shape[0] == 1:
+        values = values.reshape(tuple(values.shape[1:]))
+    given = tuple(values.shape)
+    if given and broadcast_or_none(given, shape) != shape:
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to "
+            f"indexing result of shape {list(shape)}"
+        )
+    return I.index_put_op, (x, values, *found), {"dims": dims, "accumulate": bool(accumulate)}
+
+
+def broadcast_or_none(a: tuple, b: tuple) -> tuple | None:
+    """The common shape, or None."""
+    try:
+        return broadcast_shape(a, b)
+    except RuntimeError:
+        return None
+
+
+@indexed
+def index_put(input, indices, values, accumulate=False):
+    """``input`` with ``values`` at the positions that the tensors ``indices`` name.
+
+    With ``accumulate`` the values are added, each of those of a repeated position too.
+    """
+    for i, index in enumerate(indices):
+        if not is_tensor(index):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(index).__name__}"
+            )
+    return index_put_call(input, indices, values, accumulate)
+
+
+# -------------------------------------------------------------------------- counting values
+
+
+@op(name="isin", differentiable=())
+def isin_op(xp, x, y, *, invert):
+    return xp.isin(x, y, invert=invert)
+
+
+@public(method=False)
+def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
+    """Whether each of ``elements`` is among ``test_elements``; one of the two may be a number.
+
+    ``assume_unique`` is a promise that speeds nothing up here.
+    """
+    if out is not None:
+        from ..autograd.inplace import write_out
+
+        return write_out(isin, out, elements, test_elements, invert=invert)
+    if not is_tensor(elements) and not is_tensor(test_elements):
+        raise TypeError(
+            "isin() received an invalid combination of arguments - got "
+            f"({type(elements).__name__}, {type(test_elements).__name__})"
+        )
+    pair = [elements, test_elements]
+    like = elements if is_tensor(elements) else test_elements
+    for i, value in enumerate(pair):
+        if not is_tensor(value):
+            dtype = result_dtype([like._array, value])
+            zero = to_dtype(I.zeros_shaped(like, shape=()), dtype=dtype)
+            pair[i] = I.masked_fill_op(zero, zero == zero, value=value)
+    dtype = promote_types(pair[0]._array.dtype, pair[1]._array.dtype)
+    pair = [x if x._array.dtype == dtype else to_dtype(x, dtype=dtype) for x in pair]
+    return isin_op(*pair, invert=bool(invert))
+
+
+@op(name="bincount", differentiable=())
+def bincount_op(xp, x, weights, *, minlength):
+    if not x.size:
+        kind = "int64" if weights is None else weights.dtype
+        return xp.zeros(minlength, dtype=kind)
+    counts = xp.bincount(x, weights, minlength=minlength)
+    return counts.astype("int64" if weights is None else weights.dtype)
+
+
+@public
+def bincount(input, weights=None, minlength=0):
+    """How often each non-negative integer occurs, or the sum of the weights of each."""
+    require_tensor("bincount", "input", input)
+    if category(input._array.dtype) >= 2 or input._array.dtype.kind == "b":
+        raise NotImplementedError(
+            f"\"bincount_cpu\" not implemented for '{name_of(input._array.dtype)}'"
+        )
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    if input.ndim != 1 or (input.numel() and int(input._array.min()) < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is not None:
+        if weights.ndim != 1 or weights.shape[0] != input.shape[0]:
+            raise RuntimeError("weights should be 1-d and have the same length as input")
+        if weights._array.dtype.name != "float32":
+            weights = to_dtype(weights, dtype=_FLOAT64)
+    return bincount_op(input, weights, minlength=minlength)
+
+
+_FLOAT64 = np.dtype("float64")
+
+
+@op(name="histc", differentiable=())
+def histc_op(xp, x, *, bins, low, high):
+    inside = x[(x >= low) & (x <= high)]
+    place = ((inside - low) * (bins / (high - low))).astype("int64")
+    place = xp.minimum(place, bins - 1)
+    return xp.bincount(place, minlength=bins).astype(x.dtype)
+
+
+@public
+def histc(input, bins=100, min=0, max=0, *, out=None):
+    """How many elements lie in each of ``bins`` equal parts of [min, max], or of their range."""
+    if out is not None:
+        from ..autograd.inplace import write_out
+
+        return write_out(histc, out, input, bins, min, max)
+    array = require_tensor("histc", "input", input)._array
+    if category(array.dtype) != 2:
+        raise NotImplementedError(
+            f"\"histogram_cpu\" not implemented for '{name_of(array.dtype)}'"
+        )
+    if bins <= 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+    low, high = float(min), float(max)
+    if low == high and array.size:
+        low, high = float(array.min()), float(array.max())
+    if low == high:
+        low, high = low - 1, high + 1
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise RuntimeError(f"torch.histc: range of [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError("torch.histc: max must be larger than min")
+    return histc_op(input, bins=bins, low=low, high=high)
+

@@ -1,0 +1,421 @@
+"""The public functions that read and write at indices: arguments checked, primitives called.
+
+Each ``@indexed`` function says which primitive to call with what; that makes the function itself,
+and (in ``tensor/inplace.py``) its in-place form, which runs the primitive's writer instead.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from . import index as I
+from .arguments import int_argument
+from .operand import is_tensor, normalize_dim, require_tensor
+from .pointwise import where
+from .promotion import category, name_of
+from .registry import public
+from .shape import broadcast_shape, expand, to_dtype
+
+# Name -> function(input, ...) that gives (primitive, arguments, attributes).
+CALLS: dict[str, Callable[..., tuple]] = {}
+
+
+def indexed(prepare: Callable[..., tuple]) -> Callable[..., Any]:
+    """Make the public function of one that prepares the call of a primitive."""
+
+    @wraps(prepare)
+    def function(input, *args, out=None, **kwargs):
+        if out is not None:
+            from ..autograd.inplace import write_out
+
+            return write_out(function, out, input, *args, **kwargs)
+        require_tensor(prepare.__name__, "input", input)
+        if input._array.ndim == 0:
+            return _on_scalar(function, input, *args, **kwargs)
+        primitive, arguments, attributes = prepare(input, *args, **kwargs)
+        return primitive(*arguments, **attributes)
+
+    CALLS[prepare.__name__] = prepare
+    return public(function)
+
+
+def _on_scalar(function: Callable, input: Any, *args: Any, **kwargs: Any) -> Any:
+    """A 0-d input counts as one of one element; gather and index_select follow their index."""
+    index = args[1] if len(args) > 1 else kwargs.get("index", input)
+    args = tuple(a.reshape((1,)) if is_tensor(a) and a.ndim == 0 else a for a in args)
+    kwargs = {
+        k: v.reshape((1,)) if is_tensor(v) and v.ndim == 0 else v for k, v in kwargs.items()
+    }
+    result = function(input.reshape((1,)), *args, **kwargs)
+    return result.reshape(tuple(index.shape) if function.__name__ == "gather" else ())
+
+
+def number_for(dtype: Any, value: Any) -> Any:
+    """A Python number as one of the category of ``dtype``, as C casts it."""
+    kind = category(dtype)
+    if isinstance(value, complex) and kind < 3:
+        if value.imag:
+            raise RuntimeError("value cannot be converted to type float without overflow")
+        value = value.real
+    if not hasattr(value, "__float__") and not isinstance(value, complex):
+        raise TypeError(f"expected a number, but got {type(value).__name__}")
+    if kind == 0:
+        return bool(value)
+    return int(value) if kind == 1 else value
+
+
+def _index_tensor(name: str, index: Any, message: str, error: type = RuntimeError) -> Any:
+    require_tensor(name, "index", index, 3)
+    if index._array.dtype.name not in ("int64", "int32"):
+        raise error(message.format(name_of(index._array.dtype)))
+    return index
+
+
+def _checked(index: Any, size: int, axis: int, name: str, wraps: bool = False) -> Any:
+    return I.checked_index(index, size=size, axis=axis, wraps=wraps, name=name)
+
+
+# ----------------------------------------------------------------------- gather and scatter
+
+
+def _along(name: str, input: Any, dim: Any, index: Any) -> tuple[int, Any]:
+    """The axis and the checked index of gather and the scatters."""
+    axis = normalize_dim(int_argument(name, "dim", dim, 2), input.ndim)
+    short = "gather" if name == "gather" else "scatter"
+    index = _index_tensor(name, index, f"{short}(): Expected dtype int32/int64 for index")
+    if index.ndim != input.ndim and index.numel():
+        who = "input" if name == "gather" else "self"
+        raise RuntimeError(
+            f"Index tensor must have the same number of dimensions as {who} tensor"
+        )
+    if index.numel():
+        index = _checked(index, input.shape[axis], axis, name)
+    elif index.ndim != input.ndim:
+        index = index.reshape((0,) * input.ndim)
+    return axis, index
+
+
+@indexed
+def gather(input, dim, index, *, sparse_grad=False):
+    """``out[i][j] = input[index[i][j]][j]`` for ``dim`` = 0, and alike for other dimensions.
+
+    RuntimeError for indices out of range and for an index larger than ``input`` elsewhere.
+    """
+    axis, checked = _along("gather", input, dim, index)
+    for d, (n, limit) in enumerate(zip(index.shape, input.shape, strict=False)):
+        if d != axis and n > limit:
+            raise RuntimeError(
+                f"Size does not match at dimension {d} expected index {list(index.shape)} to be "
+                f"no larger than self {list(input.shape)} apart from dimension {axis}"
+            )
+    return I.gather_op, (input, checked), {"axis": axis}
+
+
+def _check_scatter(input: Any, axis: int, index: Any, src: Any) -> None:
+    if not index.numel():
+        return
+    sizes, limit = tuple(index.shape), tuple(input.shape)
+    too_big = any(n > m for d, (n, m) in enumerate(zip(sizes, limit, strict=True)) if d != axis)
+    text = (
+        f"Expected index {list(sizes)} to be no larger than self {list(limit)} apart from "
+        f"dimension {axis}"
+    )
+    if src is None:
+        if too_big:
+            raise RuntimeError(text)
+        return
+    if src.ndim != index.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+    if too_big or any(n > m for n, m in zip(sizes, src.shape, strict=True)):
+        raise RuntimeError(f"{text} and to be no larger size than src {list(src.shape)}")
+
+
+def _check_same_dtype(input: Any, src: Any) -> None:
+    if src._array.dtype != input._array.dtype:
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+
+
+@indexed
+def scatter(input, dim, index, src=None, *, value=None, reduce=None):
+    """``input`` with ``out[index[i][j]][j] = src[i][j]`` (for ``dim`` = 0); src may be a number.
+
+    ``reduce`` is "add" or "multiply": combine with what is there. Where several indices are
+    equal, which value wins is not defined.
+    """
+    src = value if src is None else src
+    if reduce not in (None, "add", "multiply"):
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    axis, index = _along("scatter", input, dim, index)
+    number = not is_tensor(src)
+    if number:
+        src = number_for(input._array.dtype, src)
+    else:
+        _check_same_dtype(input, src)
+    _check_scatter(input, axis, index, None if number else src)
+    if reduce is None:
+        if number:
+            return I.scatter_value, (input, index), {"axis": axis, "value": src}
+        return I.scatter_op, (input, index, src), {"axis": axis}
+    if number:
+        src = I.masked_fill_op(
+            I.zeros_shaped(input, shape=tuple(index.shape)), index == index, value=src
+        )
+    else:
+        warnings.warn(
+            "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
+            "removed in a future PyTorch release. Use torch.scatter_reduce instead for more "
+            "reduction options.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if reduce == "add":
+        return I.scatter_add_op, (input, index, src), {"axis": axis}
+    return I.scatter_reduce_op, (input, index, src), {"axis": axis, "reduce": "prod"}
+
+
+@indexed
+def scatter_add(input, dim, index, src):
+    """``input`` with ``out[index[i][j]][j] += src[i][j]`` (for ``dim`` = 0)."""
+    axis, index = _along("scatter_add", input, dim, index)
+    _check_same_dtype(input, require_tensor("scatter_add", "src", src, 4))
+    _check_scatter(input, axis, index, src)
+    return I.scatter_add_op, (input, index, src), {"axis": axis}
+
+
+@public(inplace=True)
+def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=None):
+    """Reduce the elements of ``src`` with equal indices: "sum", "prod", "mean", "amax", "amin".
+
+    ``include_self`` says whether the element of ``input`` takes part; where no index points, it
+    stays in any case.
+    """
+    if out is not None:
+        from ..autograd.inplace import write_out
+
+        return write_out(scatter_reduce, out, input, dim, index, src, reduce,
+                         include_self=include_self)  # fmt: skip
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise RuntimeError(
+            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
+    require_tensor("scatter_reduce", "input", input)
+    if input.ndim == 0:
+        index, src = (t.reshape((1,)) if t.ndim == 0 else t for t in (index, src))
+        rest = (dim, index, src, reduce)
+        return scatter_reduce(input.reshape((1,)), *rest, include_self=include_self).reshape(())
+    axis, index = _along("scatter_reduce", input, dim, index)
+    _check_same_dtype(input, require_tensor("scatter_reduce", "src", src, 4))
+    _check_scatter(input, axis, index, src)
+    if reduce in ("sum", "mean"):
+        return _scatter_sum(input, axis, index, src, reduce == "mean", include_self)
+    return I.scatter_reduce_op(
+        input, index, src, axis=axis, reduce=reduce, include_self=include_self
+    )
+
+
+def _scatter_sum(x: Any, axis: int, index: Any, src: Any, mean: bool, include_self: bool) -> Any:
+    start = x if include_self else I.scatter_value(x, index, axis=axis, value=0)
+    sums = I.scatter_add_op(start, index, src, axis=axis)
+    if not mean:
+        return sums
+    dtype = x._array.dtype
+    one = to_dtype(index == index, dtype=dtype)
+    zeros = I.zeros_shaped(x, shape=tuple(x.shape))
+    counts = I.scatter_add_op(zeros, index, one, axis=axis)
+    counts = counts + 1 if include_self else where(counts == 0, 1, counts)
+    counts = to_dtype(counts, dtype=dtype)
+    return sums // counts if category(dtype) < 2 else sums / counts
+
+
+@public
+def take_along_dim(input, indices, dim=None, *, out=None):
+    """Elements at ``indices`` along ``dim``, both broadcast; of the flat input where it is None."""
+    if out is not None:
+        from ..autograd.inplace import write_out
+
+        return write_out(take_along_dim, out, input, indices, dim)
+    require_tensor("take_along_dim", "indices", indices, 2)
+    if indices._array.dtype.name != "int64":
+        raise RuntimeError(
+            "torch.take_along_dim(): dtype of indices should be Long but got "
+            f"{name_of(indices._array.dtype)}"
+        )
+    if dim is None:
+        return take_along_dim(input.reshape((-1,)), indices.reshape((-1,)), 0)
+    if input.ndim != indices.ndim:
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of "
+            f"dimensions, but got {input.ndim} dimensions for input, and {indices.ndim} "
+            "dimensions for indices"
+        )
+    axis = normalize_dim(dim, input.ndim)
+    sizes = list(input.shape)
+    sizes[axis] = 1
+    shape = list(broadcast_shape(tuple(sizes), (*indices.shape[:axis], 1, *indices.shape[axis + 1 :])))
+    shape[axis] = input.shape[axis]
+    input = expand(input, shape=tuple(shape))
+    shape[axis] = indices.shape[axis]
+    indices = _checked(indices, input.shape[axis], axis, "take_along_dim", wraps=True)
+    return gather(input, axis, expand(indices, shape=tuple(shape)))
+
+
+# ------------------------------------------------------------ whole slices along a dimension
+
+
+@indexed
+def index_select(input, dim, index):
+    """The slices of ``dim`` at the 1-d ``index``. IndexError for one out of range."""
+    axis = normalize_dim(int_argument("index_select", "dim", dim, 2), input.ndim)
+    index = _index_tensor(
+        "index_select", index, "index_select(): Expected dtype int32 or int64 for index"
+    )
+    if index.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    index = _checked(index.reshape((-1,)), input.shape[axis], axis, "index_select")
+    return I.index_select_op, (input, index), {"axis": axis}
+
+
+@indexed
+def index_add(input, dim, index, source, *, alpha=1):
+    """``input`` with ``alpha * source`` added, slice by slice, at ``index`` of dimension ``dim``."""
+    axis = normalize_dim(int_argument("index_add", "dim", dim, 2), input.ndim)
+    index = _index_tensor(
+        "index_add", index, "index_add_(): Expected dtype int32/int64 for index but got: {}"
+    )
+    if index.ndim > 1:
+        raise IndexError(
+            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with "
+            f"type: {name_of(index._array.dtype)} and size: {list(index.shape)}"
+        )
+    if source._array.dtype != input._array.dtype:
+        raise RuntimeError(
+            f"index_add_(): self ({name_of(input._array.dtype)}) and source "
+            f"({name_of(source._array.dtype)}) must have the same scalar type"
+        )
+    source = source.reshape((1,)) if source.ndim == 0 else source
+    if index.numel() != source.shape[axis]:
+        raise RuntimeError(
+            f"index_add_(): Number of indices ({index.numel()}) should be equal to "
+            f"source.size(dim): ({source.shape[axis]}), for dim: {axis}"
+        )
+    _check_slices(input, axis, source)
+    index = _checked(index.reshape((-1,)), input.shape[axis], axis, "index_add")
+    alpha = number_for(input._array.dtype, alpha)
+    return I.index_add_op, (input, index, source), {"axis": axis, "alpha": alpha}
+
+
+def _check_slices(input: Any, axis: int, source: Any) -> None:
+    mine, theirs = list(input.shape), list(source.shape)
+    if len(mine) != len(theirs) or mine[:axis] + mine[axis + 1 :] != theirs[:axis] + theirs[axis + 1 :]:
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified "
+            f"dimension. Got self.shape = {mine} source.shape = {theirs}"
+        )
+
+
+@indexed
+def index_copy(input, dim, index, source):
+    """``input`` with the slices of ``source`` at ``index`` of dimension ``dim``."""
+    axis = normalize_dim(int_argument("index_copy", "dim", dim, 2), input.ndim)
+    index = _index_tensor("index_copy", index, "index_copy_(): Expected a long tensor for index")
+    if index.ndim > 1:
+        raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})")
+    source = source.reshape((1,)) if source.ndim == 0 else source
+    if source._array.dtype != input._array.dtype:
+        raise RuntimeError(
+            "index_copy_(): self and source expected to have the same dtype, but got (self) "
+            f"{name_of(input._array.dtype)} and (source) {name_of(source._array.dtype)}"
+        )
+    if source.ndim != input.ndim:
+        raise IndexError(
+            "index_copy_(): When source and destination are not scalars, their dimensionality "
+            f"must match. Source dimensionality ({source.ndim}), destination dimensionality "
+            f"({input.ndim})"
+        )
+    _check_copied_slices(input, axis, source)
+    if index.numel() != source.shape[axis]:
+        raise IndexError(
+            f"index_copy_(): Number of indices ({index.numel()}) should be equal to "
+            f"source.size(dim) ({source.shape[axis]})"
+        )
+    index = _checked(index.reshape((-1,)), input.shape[axis], axis, "index_copy")
+    return I.index_copy_op, (input, index, source), {"axis": axis}
+
+
+def _check_copied_slices(input: Any, axis: int, source: Any) -> None:
+    mine, theirs = list(input.shape), list(source.shape)
+    del mine[axis], theirs[axis]
+    if mine != theirs:
+        raise RuntimeError(
+            "index_copy_(): Source/destination tensor must have same slice shapes. Destination "
+            f"slice shape: {mine} at dimension {axis} and source slice shape: {theirs} at "
+            f"dimension 0."
+        )
+
+
+@indexed
+def index_fill(input, dim, index, value):
+    """``input`` with ``value`` (a number or a 0-d tensor) in the slices at ``index``."""
+    axis = normalize_dim(int_argument("index_fill", "dim", dim, 2), input.ndim)
+    require_tensor("index_fill", "index", index, 3)
+    if index._array.dtype.name not in ("int64", "int32"):
+        raise IndexError("index_fill_(): Expected dtype int64 for index.")
+    if index.ndim > 1:
+        raise RuntimeError("Index has to be a vector/scalar")
+    index = _checked(index.reshape((-1,)), input.shape[axis], axis, "index_fill", wraps=True)
+    if not is_tensor(value):
+        value = number_for(input._array.dtype, value)
+        return I.index_fill_op, (input, index), {"axis": axis, "value": value}
+    if value.ndim and not (value.ndim == 1 and input.ndim == 1 and value.numel() == 1):
+        raise RuntimeError(
+            "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.ndim} dimension(s)."
+        )
+    shape = (*input.shape[:axis], index.shape[0], *input.shape[axis + 1 :])
+    source = expand(to_dtype(value, dtype=input._array.dtype), shape=shape)
+    return I.index_copy_op, (input, index, source), {"axis": axis}
+
+
+# --------------------------------------------------------------------------- flat positions
+
+
+@public
+def take(input, index, *, out=None):
+    """The elements of the flat ``input`` at ``index``, in the shape of ``index``."""
+    if out is not None:
+        from ..autograd.inplace import write_out
+
+        return write_out(take, out, input, index)
+    require_tensor("take", "input", input)
+    _index_tensor("take", index, "take(): Expected a long tensor for index, but got {}")
+    if index.numel() and not input.numel():
+        raise IndexError("take(): tried to take from an empty tensor")
+    places = _checked(index.reshape((-1,)), input.numel(), 0, "take", wraps=True)
+    return I.index_select_op(input.reshape((-1,)), places, axis=0).reshape(tuple(index.shape))
+
+
+@public(inplace=True)
+def put(input, index, source, accumulate=False):
+    """``input`` with ``source`` at flat positions ``index``, or added there."""
+    if index._array.dtype.name != "int64":
+        raise RuntimeError(
+            f"put_(): Expected a long tensor for index, but got {name_of(index._array.dtype)}"
+        )
+    if source._array.dtype != input._array.dtype:
+        raise RuntimeError(
+            "put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{name_of(input._array.dtype)} and source.dtype = {name_of(source._array.dtype)}"
+        )
+    if source.numel() != index.numel():
+        raise IndexError(
+            "put_(): Expected source and index to have the same number of elements, but got "
+            f"source.numel() = {source.numel()}, index.numel() = {index.numel()}"
+        )
+    places = _checked(index.reshape((-1,)), input.numel(), 0, "put", wraps=True)
+    flat = I.index_put_op(
+        input.reshape((-1,)), source.reshape((-1,)), places, dims=(0,), accumulate=accumulate
+    )
+    return flat.reshape(tuple(input.shape))

@@ -1,0 +1,282 @@
+"""Writing into tensors: copy_, fill_, the index and scatter methods, and changes of shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from ..autograd.dispatch import record
+from ..autograd.inplace import adopt, bump, check_writable, inplace, writable
+from ..autograd.state import state
+from ..autograd.variable import TensorBase, unwrap
+from ..autograd.views import same_history
+from ..backends.registry import backend_of
+from ..ops import index as I
+from ..ops import views
+from ..ops.arguments import variable_ints
+from ..ops.masking import masked_fill, masked_fill_arguments
+from ..ops.registry import FUNCTIONS, public
+from ..ops.selecting import CALLS, number_for
+from ..ops.shape import basic_index, broadcast_shape
+from ..ops.strided import as_strided_view
+
+# ----------------------------------------------------------------------- running a primitive
+
+
+def write(primitive: Any, arguments: tuple, attributes: dict) -> Any:
+    """Run a writing primitive into its first argument, a Tensor, and record that."""
+    self = arguments[0]
+    needed = any(isinstance(a, TensorBase) and a._rg for a in arguments)
+    check_writable(self, needed)
+    array = writable(self._array)
+    recording = needed and state.grad_enabled and array.dtype.kind in "fcV"
+    before = same_history(self) if recording else None
+    if recording and any("x" in rule.names for rule in primitive.rules.values()):
+        before._array, before._vc = array.copy(), None
+    values = [unwrap(a) for a in arguments[1:]]
+    primitive.kernel((array,))(array, *values, **attributes, out=array)
+    bump(self)
+    if recording:
+        adopt(self, record(primitive, (before, *arguments[1:]), attributes, array))
+    return self
+
+
+def _method(name: str, function: Callable[..., Any]) -> None:
+    function.__name__ = name
+    function.__qualname__ = f"Tensor.{name}"
+    public(name=name, function_too=False)(function)
+
+
+def _writer(name: str, prepare: Callable[..., tuple]) -> None:
+    general = inplace(FUNCTIONS[name], name + "_")
+
+    @wraps(prepare)
+    def method(self, *args, **kwargs):
+        if self._array.ndim == 0:
+            return general(self, *args, **kwargs)
+        return write(*prepare(self, *args, **kwargs))
+
+    method.__doc__ = f"In-place version of ``{name}``."
+    _method(name + "_", method)
+
+
+for _name, _prepare in CALLS.items():
+    if _name not in ("gather", "index_select"):
+        _writer(_name, _prepare)
+
+
+# --------------------------------------------------------------------------- plain writes
+
+
+@public(name="copy_", function_too=False)
+def copy_(self, src, non_blocking=False):
+    """Write the values of ``src`` into this tensor: broadcast, cast, and moved to its device."""
+    if not isinstance(src, TensorBase):
+        if not isinstance(src, (bool, int, float, complex)):
+            raise TypeError(
+                "copy_(): argument 'other' (position 1) must be Tensor, "
+                f"not {type(src).__name__}"
+            )
+        return fill_(self, src)
+    shape, given = tuple(self._array.shape), tuple(src._array.shape)
+    if given != shape and (common := broadcast_shape(shape, given)) != shape:
+        raise RuntimeError(
+            f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}"
+        )
+    if src._array.dtype.kind == "c" and self._array.dtype.kind != "c":
+        _warn_discarded()
+    if self is src:
+        return self
+    if type(src._array) is not type(self._array) or src.device != self.device:
+        src = src.to(self.device, non_blocking=non_blocking)
+    return write(I.copy_op, (self, src), {})
+
+
+def _warn_discarded() -> None:
+    import warnings
+
+    text = "Casting complex values to real discards the imaginary part"
+    warnings.warn(text, UserWarning, stacklevel=3)
+
+
+@public(name="fill_", function_too=False)
+def fill_(self, value):
+    """Write one number (or the value of a 0-d tensor) into every element."""
+    if isinstance(value, TensorBase):
+        if value._array.ndim:
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value._array.ndim} dimensions."
+            )
+        return copy_(self, value)
+    try:
+        number = number_for(self._array.dtype, value)
+    except TypeError:
+        raise TypeError(
+            "fill_() received an invalid combination of arguments - got "
+            f"({type(value).__name__})"
+        ) from None
+    array = self._array
+    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+        return _fill_repeated(self, number)
+    return write(I.fill_op, (self,), {"value": number})
+
+
+def _fill_repeated(self: Any, number: Any) -> Any:
+    """Filling is the one write that expanded memory allows: every element gets the same."""
+    array = self._array
+    once = tuple(slice(0, 1) if s == 0 else slice(None) for s in array.strides)
+    fill_(basic_index(self, key=once), number)
+    return self
+
+
+@public
+def fill(input, value):
+    """A tensor like ``input`` with ``value`` in every element."""
+    return fill_(input.clone(), value)
+
+
+@public(name="zero_", function_too=False)
+def zero_(self):
+    """Write 0 into every element."""
+    return fill_(self, 0)
+
+
+@public(name="masked_fill_", function_too=False)
+def masked_fill_(self, mask, value):
+    """Write ``value`` (a number or a 0-d tensor) where ``mask`` holds."""
+    _, mask, value = masked_fill_arguments(self, mask, value)
+    shape = tuple(self._array.shape)
+    common = broadcast_shape(tuple(mask._array.shape), shape)
+    if common != shape:
+        raise RuntimeError(
+            f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}"
+        )
+    if isinstance(value, TensorBase):
+        return _general_masked_fill(self, mask, value)
+    return write(I.masked_fill_op, (self, mask), {"value": value})
+
+
+_general_masked_fill = inplace(masked_fill, "masked_fill_")
+
+
+@public(name="fill_diagonal_", function_too=False)
+def fill_diagonal_(self, fill_value, wrap=False):
+    """Write ``fill_value`` along the diagonal; with ``wrap`` it starts again in tall matrices."""
+    array = self._array
+    if array.ndim < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if array.ndim > 2 and len(set(array.shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    steps = [s // array.itemsize for s in array.strides]
+    n = min(array.shape)
+    parts = [as_strided_view(self, (n,), (sum(steps),))]
+    rows, columns = array.shape[0], array.shape[1]
+    if wrap and array.ndim == 2 and rows > columns + 1:
+        for start in range(columns + 1, rows, columns + 1):
+            parts.append(views.diagonal(basic_index(self, key=(slice(start, None),))))
+    for part in parts:
+        fill_(part, fill_value)
+    return self
+
+
+# --------------------------------------------------------------------- changes of shape
+
+
+def _reshaped(self: Any, change: Callable[[Any], Any]) -> Any:
+    """Make this tensor the view that ``change`` gives of it."""
+    check_writable(self, self._rg)
+    old = same_history(self)
+    old._base, old._view = self._base, self._view
+    new = change(old)
+    self._array = new._array
+    self._rg, self._node, self._nr = new._rg, new._node, new._nr
+    if self._base is not None:
+        self._view = new._view
+    bump(self)
+    if self._base is not None:
+        self._view.version = self._vc[0]
+    return self
+
+
+def _shape_method(name: str) -> None:
+    function = FUNCTIONS[name]
+
+    @wraps(function)
+    def method(self, *args, **kwargs):
+        return _reshaped(self, lambda old: function(old, *args, **kwargs))
+
+    method.__doc__ = f"Make this tensor ``self.{name}(...)``."
+    _method(name + "_", method)
+
+
+for _name in ("t", "transpose", "swapaxes", "swapdims", "squeeze", "unsqueeze", "as_strided"):
+    _shape_method(_name)
+
+
+@public(name="resize_", function_too=False)
+def resize_(self, *sizes, memory_format=None):
+    """Another shape for this tensor, in its memory where that is large enough.
+
+    Elements beyond the old ones are not initialised. RuntimeError where it requires grad.
+    """
+    if self.requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
+    shape = variable_ints("resize_", "size", sizes)
+    bad = next((n for n in shape if n < 0), None)
+    if bad is not None:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {bad}: {list(shape)}")
+    if memory_format is not None:
+        from .layout import contiguous_format, preserve_format
+
+        if memory_format not in (contiguous_format, preserve_format):
+            raise RuntimeError(f"resize_(): unsupported memory format {memory_format}")
+    self._array = _resized(self._array, shape)
+    bump(self)
+    return self
+
+
+def _resized(array: Any, shape: tuple[int, ...]) -> Any:
+    size = 1
+    for n in shape:
+        size *= n
+    if tuple(array.shape) == shape:
+        return array
+    if array.flags.c_contiguous and size <= array.size:
+        return array.reshape(-1)[:size].reshape(shape)
+    backend = backend_of(array)
+    with backend.on(backend.device_of(array)):
+        out = backend.xp.empty(shape, array.dtype)
+    flat = backend.xp.ascontiguousarray(array).reshape(-1)
+    out.reshape(-1)[: flat.size] = flat[:size]
+    return out
+
+
+@public(name="resize_as_", function_too=False)
+def resize_as_(self, the_template, *, memory_format=None):
+    """``resize_`` to the shape of another tensor."""
+    return resize_(self, tuple(the_template.shape), memory_format=memory_format)
+
+
+FUNCTIONS |= {"zero_": zero_, "fill_": fill_, "resize_as_": resize_as_}
+
+
+@public(name="set_", function_too=False)
+def set_(self, source=None):
+    """Let this tensor share the memory of ``source``; without it, be empty."""
+    if self._rg and self._node is None and state.grad_enabled:
+        check_writable(self, True)
+    if source is None:
+        self._array = self._array.reshape(-1)[:0]
+    elif not isinstance(source, TensorBase):
+        raise TypeError(f"set_(): argument 'source' must be Tensor, not {type(source).__name__}")
+    elif source._array.dtype != self._array.dtype:
+        raise RuntimeError(
+            "Could not set tensor of type "
+            f"{source.dtype} to a tensor of type {self.dtype}"
+        )
+    else:
+        self._array = source._array
+    bump(self)
+    return self

@@ -1,0 +1,197 @@
+"""Cutting a tensor into pieces: split, chunk, unbind and their relatives.
+
+The pieces of ``split`` and ``unbind`` are views that share one node, so backward joins their
+gradients once; PyTorch forbids writing into them in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..autograd.dispatch import attach, link_inputs, link_view
+from ..autograd.node import sequence
+from ..autograd.pieces import PiecesNode
+from ..autograd.state import state
+from ..autograd.variable import wrap
+from ..autograd.views import refresh
+from ..ops.arguments import int_argument, ints_argument
+from ..ops.operand import normalize_dim, require_tensor
+from ..ops.promotion import name_of
+from ..ops.registry import public
+from ..ops.shape import basic_index, select
+
+
+def _pieces(x: Any, name: str, primitive: Any, keys: Sequence[tuple], dim: int) -> tuple:
+    """Views of ``x`` at basic keys that cover it along ``dim``."""
+    if x._base is not None:
+        refresh(x)
+    array = x._array
+    pieces = tuple([wrap(array[key]) for key in keys])
+    if x._rg and state.recording and pieces:
+        node = PiecesNode(name, dim, stacked=primitive is select, pieces=pieces)
+        node.seq = next(sequence)
+        link_inputs(node, (x,))
+        for slot, piece in enumerate(pieces):
+            attach(piece, node, slot)
+    creation = "multi_output" if state.grad_enabled else None
+    for piece, key in zip(pieces, keys, strict=True):
+        link_view(primitive, x, {"key": key}, piece, creation)
+    return pieces
+
+
+def _ranges(dim: int, sizes: Sequence[int]) -> list[tuple]:
+    keys, start = [], 0
+    for n in sizes:
+        keys.append((slice(None),) * dim + (slice(start, start + n),))
+        start += n
+    return keys
+
+
+@public(aliases=())
+def split(tensor, split_size_or_sections, dim=0):
+    """Views of consecutive parts along ``dim``: of one size (the last may be smaller), or sizes.
+
+    RuntimeError for a negative size, or sizes that do not add up to the dimension.
+    """
+    require_tensor("split", "tensor", tensor)
+    if not hasattr(split_size_or_sections, "__index__"):
+        return split_with_sizes(tensor, split_size_or_sections, dim)
+    size = int_argument("split", "split_size", split_size_or_sections, 2)
+    if tensor.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    axis = normalize_dim(dim, tensor.ndim)
+    n = tensor.shape[axis]
+    if size < 0:
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+    if size == 0 and n:
+        raise RuntimeError(
+            f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}"
+        )
+    count = max(1, -(-n // size)) if size else 1
+    sizes = [min(size, n - i * size) for i in range(count)]
+    return _pieces(tensor, "SplitBackward0", basic_index, _ranges(axis, sizes), axis)
+
+
+@public
+def split_with_sizes(input, split_sizes, dim=0):
+    """Views of consecutive parts of the given sizes along ``dim``."""
+    require_tensor("split_with_sizes", "input", input)
+    sizes = ints_argument("split_with_sizes", "split_sizes", split_sizes, 2)
+    if input.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    axis = normalize_dim(dim, input.ndim)
+    n = input.shape[axis]
+    if any(s < 0 for s in sizes):
+        raise RuntimeError(
+            "split_with_sizes expects split_sizes have only non-negative entries, but got "
+            f"split_sizes={list(sizes)}"
+        )
+    if sum(sizes) != n:
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
+            f"dimension {axis}), but got split_sizes={list(sizes)}"
+        )
+    return _pieces(input, "SplitWithSizesBackward0", basic_index, _ranges(axis, sizes), axis)
+
+
+@public
+def chunk(input, chunks, dim=0):
+    """At most ``chunks`` views of equal size along ``dim`` (the last may be smaller)."""
+    if require_tensor("chunk", "input", input).ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    chunks = int_argument("chunk", "chunks", chunks, 2)
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    axis = normalize_dim(dim, input.ndim)
+    n = input.shape[axis]
+    if n == 0:
+        return split_with_sizes(input, [0] * chunks, axis)
+    return split(input, -(-n // chunks), axis)
+
+
+@public
+def unbind(input, dim=0):
+    """Views of all slices of dimension ``dim``, which is gone from them."""
+    if require_tensor("unbind", "input", input).ndim == 0:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    axis = normalize_dim(dim, input.ndim)
+    lead = (slice(None),) * axis
+    keys = [(*lead, i, ...) for i in range(input.shape[axis])]
+    return _pieces(input, "UnbindBackward0", select, keys, axis)
+
+
+@public
+def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sections=None):
+    """Views of parts along ``dim``: that many, as even as possible, or cut at the given indices.
+
+    The argument is an int, a sequence of ints, or an int64 tensor of either.
+    """
+    require_tensor("tensor_split", "input", input)
+    given = next((v for v in (indices_or_sections, indices, sections) if v is not None), None)
+    if input.ndim == 0:
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
+    axis = normalize_dim(dim, input.ndim)
+    n = input.shape[axis]
+    cuts = _cuts(given, n)
+    bounds = [0, *cuts, n]
+    lead = (slice(None),) * axis
+    pieces = []
+    for start, stop in zip(bounds, bounds[1:], strict=False):
+        start, stop, _ = slice(start, stop).indices(n)
+        pieces.append(basic_index(input, key=(*lead, slice(start, max(start, stop)))))
+    return tuple(pieces)
+
+
+def _cuts(given: Any, n: int) -> list[int]:
+    if hasattr(given, "_array"):
+        array = given._array
+        if array.dtype.name != "int64":
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
+                f"{name_of(array.dtype)}"
+            )
+        if array.ndim > 1:
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
+                f"one-dimensional tensor, but got a tensor with {array.ndim} dims"
+            )
+        given = given.tolist()
+    if not hasattr(given, "__index__"):
+        return list(ints_argument("tensor_split", "indices", given, 2))
+    if given <= 0:
+        raise RuntimeError(f"number of sections must be larger than 0, got {given}")
+    size, longer = divmod(n, given)
+    return [i * size + min(i, longer) for i in range(1, given)]
+
+
+def _along(name: str, dim: Any, need: int, doc: str) -> Any:
+    def function(input, indices_or_sections=None, *, indices=None, sections=None):
+        require_tensor(name, "input", input)
+        given = next(v for v in (indices_or_sections, indices, sections) if v is not None)
+        if input.ndim < need:
+            raise RuntimeError(
+                f"torch.{name} requires a tensor with at least {need} dimension, but got a "
+                f"tensor with {input.ndim} dimensions!"
+            )
+        axis = dim(input.ndim)
+        if hasattr(given, "__index__") and not hasattr(given, "_array"):
+            if given == 0 or input.shape[axis] % given:
+                raise RuntimeError(
+                    f"torch.{name} attempted to split along dimension {axis}, but the size of "
+                    f"the dimension {input.shape[axis]} is not divisible by the split_size "
+                    f"{given}!"
+                )
+        return tensor_split(input, given, axis)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return public(function)
+
+
+hsplit = _along("hsplit", lambda ndim: 0 if ndim == 1 else 1, 1,
+                "Views of parts side by side: along dimension 1, or 0 of a 1-d tensor.")  # fmt: skip
+vsplit = _along("vsplit", lambda ndim: 0, 2, "Views of parts below one another.")
+dsplit = _along("dsplit", lambda ndim: 2, 3, "Views of parts along the third dimension.")

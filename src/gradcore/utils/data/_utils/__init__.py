@@ -1,0 +1,5 @@
+"""The parts of a DataLoader, under PyTorch's names."""
+
+from . import collate as collate
+from . import fetch as fetch
+from . import pin_memory as pin_memory
