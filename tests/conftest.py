@@ -1,4 +1,8 @@
-"""Devices for the tests: ``GRADCORE_FAKE_CUDA=1`` adds two devices of the fake CuPy."""
+"""Devices for the tests.
+
+``GRADCORE_FAKE_CUDA=n`` adds n devices of the fake CuPy (two unless n says otherwise);
+``GRADCORE_REAL_CUDA=1`` adds the CUDA devices that are there.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,20 @@ DEVICES = ["cpu"]
 if os.environ.get("GRADCORE_FAKE_CUDA"):
     # Before gradcore is imported, so that nothing can have looked for the real package.
     import fakecupy
+    import fakecupy.cublas
 
-    fakecupy.install(2)
+    count = max(2, int(os.environ["GRADCORE_FAKE_CUDA"]))
+    fakecupy.install(count)
     DEVICES += ["cuda:0", "cuda:1"]
+
+    from gradcore.backends.cuda import cublas, cudnn
+
+    cublas.use_library(fakecupy.cublas.FakeCublas())
+    cudnn.enable(False)
+elif os.environ.get("GRADCORE_REAL_CUDA"):
+    import gradcore
+
+    DEVICES += [f"cuda:{i}" for i in range(min(2, gradcore.cuda.device_count()))]
 
 import pytest  # noqa: E402
 

@@ -17,7 +17,7 @@ from gradcore.backends.cpu.pool import (
 
 
 def out_length(n, k, s, p, d, ceil_mode):
-    """Windows counted one by one: those that fit, and with ceil_mode those that start early enough."""
+    """Windows counted one by one: those that fit; with ceil_mode one that starts early enough."""
     count = 0
     while count * s + d * (k - 1) + 1 <= n + 2 * p:
         count += 1
@@ -86,15 +86,20 @@ def pooling(draw, dilated):
     kernel, stride = ints(1, 4), ints(1, 4)
     dilation = ints(1, 3) if dilated else (1,) * dims
     padding = tuple(
-        draw(st.integers(0, k // 2 if d < k else 0))
-        for k, d in zip(kernel, dilation, strict=True)
+        draw(st.integers(0, k // 2 if d < k else 0)) for k, d in zip(kernel, dilation, strict=True)
     )
     # At least `dilation` elements: no window steps over the whole input.
     size = tuple(
         max(d, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 5))
         for k, d, p in zip(kernel, dilation, padding, strict=True)
     )
-    return (draw(st.integers(1, 3)), draw(st.integers(1, 3)), *size), kernel, stride, padding, dilation
+    return (
+        (draw(st.integers(1, 3)), draw(st.integers(1, 3)), *size),
+        kernel,
+        stride,
+        padding,
+        dilation,
+    )
 
 
 @settings(max_examples=120, deadline=None)

@@ -18,7 +18,6 @@ import cuda_shim
 import fakecupy
 from cuda_shim import nvrtc_check
 from fakecupy.cublas import FakeCublas
-
 from gradcore.backends.cpu import conv as cpu_conv
 from gradcore.backends.cpu import pool as cpu_pool
 from gradcore.backends.cuda import (
@@ -178,6 +177,17 @@ def test_matmul_tf32_is_a_switch(cp):
     assert cp.library.compute_types == [68, 77]
 
 
+def test_linear_and_addmm(cp):
+    x, w, b = (cp.asarray(normal(shape)) for shape in ((2, 3, 4), (5, 4), (5,)))
+    want = x.get() @ w.get().T + b.get()
+    np.testing.assert_allclose(cublas.linear(cp, x, w, b).get(), want, 1e-5, 1e-5)
+    y, c = w.T, cp.full((3, 5), np.nan, "float32")
+    got = cublas.addmm(cp, c, x[0], y, beta=0, alpha=2)
+    np.testing.assert_allclose(got.get(), 2 * (x[0].get() @ y.get()), 1e-5, 1e-5)
+    got = cublas.addmm(cp, b, x[0], y, beta=0.5, alpha=1)
+    np.testing.assert_allclose(got.get(), x[0].get() @ y.get() + 0.5 * b.get(), 1e-5, 1e-5)
+
+
 def test_matmul_in_capture_and_declines(cp):
     a = cp.ones((2, 2), "float32")
     cublas.matmul(cp, a, a)
@@ -311,19 +321,19 @@ def test_moments(cp, dtype, shape, axes):
 def test_extremes(cp, dtype, shape, axis):
     x = (np.random.default_rng(0).integers(0, 9, shape)).astype(dtype)
     for function, find in ((reduce.max_with_index, "max"), (reduce.min_with_index, "min")):
-        values, indices = function(cp, cp.asarray(x), axis=axis)
+        values, indices = function(cp, cp.asarray(x), axis=axis, keepdims=False)
         np.testing.assert_array_equal(values.get(), getattr(x, find)(axis))
         np.testing.assert_array_equal(indices.get(), getattr(x, "arg" + find)(axis))
     if x.dtype.kind == "f":
         x.flat[0] = x.flat[-1] = np.nan
-        values, indices = reduce.max_with_index(cp, cp.asarray(x), axis=axis)
-        np.testing.assert_array_equal(values.get(), x.max(axis))
-        np.testing.assert_array_equal(indices.get(), x.argmax(axis))
+        values, indices = reduce.max_with_index(cp, cp.asarray(x), axis=axis, keepdims=True)
+        np.testing.assert_array_equal(values.get(), x.max(axis, keepdims=True))
+        np.testing.assert_array_equal(indices.get(), x.argmax(axis, keepdims=True))
 
 
 def test_extremes_of_large_integers_are_exact(cp):
     x = np.array([2**60, 2**60 + 1, 2**60 - 1])
-    values, indices = reduce.max_with_index(cp, cp.asarray(x), axis=0)
+    values, indices = reduce.max_with_index(cp, cp.asarray(x), axis=0, keepdims=False)
     assert (int(values), int(indices)) == (2**60 + 1, 1)
 
 
@@ -337,7 +347,9 @@ def test_sums_by_index(cp, dtype):
     ids = rng.integers(0, 5, (4, 3))
     want = np.zeros((5, 6))
     np.add.at(want, ids, g.astype(float))
-    got = index.embedding_backward(cp, cp.asarray(g), cp.asarray(ids), rows=5)
+    options = {"rows": 5, "scale_grad_by_freq": False}
+    got = index.embedding_backward(cp, cp.asarray(g), cp.asarray(ids), padding_idx=2, **options)
+    want[2] = 0
     assert got.dtype == dtype
     np.testing.assert_array_equal(got.get().astype(float), want)
     x = rng.integers(0, 5, (4, 7, 2)).astype(dtype)
@@ -360,7 +372,9 @@ def test_sums_by_index(cp, dtype):
 def test_an_index_out_of_range_stops_the_kernel(cp):
     g = cp.ones((2, 3), "float32")
     with pytest.raises(cuda_shim.ShimError, match="trap"):
-        index.embedding_backward(cp, g, cp.asarray([0, 5]), rows=5)
+        index.embedding_backward(
+            cp, g, cp.asarray([0, 5]), rows=5, padding_idx=-1, scale_grad_by_freq=False
+        )
 
 
 # ---- random numbers -----------------------------------------------------------------------------
@@ -648,9 +662,10 @@ y = pool.avg_pool(cupy, x, **size)
 pool.avg_pool_backward(cupy, y, spatial=(7, 5), **size)
 for axis in (1, 3):
     softmax.softmax_backward(cupy, x, softmax.softmax(cupy, x, axis=axis), axis=axis)
-    reduce.max_with_index(cupy, x, axis=axis)
+    reduce.max_with_index(cupy, x, axis=axis, keepdims=False)
 reduce.moments(cupy, x, axes=(0, 2, 3))
-index.embedding_backward(cupy, x[0, 0], cupy.asarray([1, 0, 2, 2, 1, 0, 3]), rows=4)
+index.embedding_backward(cupy, x[0, 0], cupy.asarray([1, 0, 2, 2, 1, 0, 3]), rows=4,
+                         padding_idx=-1, scale_grad_by_freq=False)
 stream = random.PhiloxStream(cupy, 1)
 random.dropout(x, stream, 0.5)
 random.fill_normal(cupy.empty(13, "float32"), stream)

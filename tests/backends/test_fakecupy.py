@@ -480,7 +480,8 @@ cp.lib.stride_tricks.as_strided(x, (3, 3), (16, 4)); cp.rollaxis(x, 2); x[None, 
 """
 DESCRIBE = """
 def describe(cp, x):
-    views = [eval(text) for line in VIEWS.strip().splitlines() for text in line.split(";")]
+    texts = [text.strip() for line in VIEWS.strip().splitlines() for text in line.split(";")]
+    views = [eval(text, {"cp": cp, "x": x}) for text in texts]
     origin = x.data.ptr
     return [
         [list(v.shape), list(v.strides), v.data.ptr - origin if v.size else 0,

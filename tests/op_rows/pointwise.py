@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from op_table import FLOATS, NUMBERS, Row
 
 SHAPES = ((3, 4), (4,))
@@ -56,7 +57,8 @@ ROWS = [
     Row(op="fmax", inputs=SHAPES, reference=np.fmax, dtypes=NUMBERS, extremes=EXTREMES),
     Row(op="fmin", inputs=SHAPES, reference=np.fmin, dtypes=NUMBERS, extremes=EXTREMES),
     Row(op="clamp_scalar", inputs=((3, 4),), reference=clamp, extremes=EXTREMES,
-        params=[{"low": -0.5, "high": 0.7}, {"low": None, "high": 0.1}, {"low": 0.2, "high": None}]),
+        params=[{"low": -0.5, "high": 0.7}, {"low": None, "high": 0.1},
+                {"low": 0.2, "high": None}]),
     Row(op="floor_divide", inputs=SHAPES, reference=np.floor_divide,
         domain=((-9, 9), (1, 4)), dtypes=NUMBERS, order=0),
     Row(op="trunc_divide", inputs=SHAPES, reference=truncated_quotient,

@@ -277,8 +277,10 @@ def unary(op: Op) -> Callable[..., Any]:
                     if plan.keeps_output:
                         t._vc = counter = [0]
                         node.saved, node.versions = [(result, counter, 0)], None
-                    else:
+                    elif plan.plain is not None:
                         save_arguments(node, (input,))
+                    else:
+                        save(node, (input,), {}, t)
                 else:
                     t._rg = False
                     t._node = None
@@ -289,8 +291,6 @@ def unary(op: Op) -> Callable[..., Any]:
             return write_out(function, out, input)
         return op(_tensor(op, "input", input))
 
-    if plan is not None and plan.plain is None and not plan.keeps_output:
-        raise TypeError(f"op {op.name}: unary() is for rules that keep the input or the output")
     return function
 
 

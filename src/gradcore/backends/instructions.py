@@ -1,7 +1,7 @@
 """The one table of elementwise instructions that a `Program` may hold.
 
 Every name is NumPy's, and so is its meaning. A NumPy function here takes its operands and then
-`out`, positionally, and returns a fresh array where `out` is missing; ufuncs do that by nature,
+the keyword `out`, and returns a fresh array where `out` is missing; ufuncs do that by nature,
 and `cpu/elementwise.py` holds the functions that are none. The CUDA code generator has one line
 of C for every name.
 """

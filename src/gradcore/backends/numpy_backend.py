@@ -55,6 +55,7 @@ class NumpyBackend(Backend):
     device_type = "cpu"
     xp = np
     array_type = np.ndarray
+    scalar_types = (np.generic,)
 
     def compile(self, op: Op) -> Callable[..., Any]:
         body = OVERRIDES.get(op.name)
@@ -177,7 +178,8 @@ def _pointwise_kernel(op: Op) -> Callable[..., Any]:
     """Small arrays run the ufunc or the body; big ones run tile by tile over the threads."""
     body = op.body
     programs = _Programs(body, needs_xp=True)
-    plain = programs.find(("array",) * op.arity, op.default_attributes)
+    # an op with attributes (the exponent of pow_scalar) is another function for each of them
+    plain = None if op.attributes else programs.find(("array",) * op.arity, {})
     ufunc = None if plain is None else plain.ufunc
     if ufunc is not None and _ARRAY_RESULT:
         return _ufunc_kernel(ufunc, programs, op.arity)

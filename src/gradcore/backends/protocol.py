@@ -28,6 +28,8 @@ class Backend(ABC):
     device_type: str
     xp: Any
     array_type: type
+    # What indexing and reducing gives instead of 0-d arrays (NumPy); rules meet them as gradients.
+    scalar_types: tuple[type, ...] = ()
 
     @abstractmethod
     def compile(self, op: Op) -> Callable[..., Any]:

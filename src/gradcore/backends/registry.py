@@ -19,16 +19,23 @@ def register(backend: Backend) -> None:
     _by_device_type[backend.device_type] = backend
 
 
+def find_backend(value: Any) -> Backend | None:
+    """The backend of an array or of a scalar of an array library; None for anything else."""
+    backend = _by_array_type.get(type(value))
+    if backend is None:
+        for candidate in _by_array_type.values():
+            if isinstance(value, (candidate.array_type, *candidate.scalar_types)):
+                return candidate
+    return backend
+
+
 def backend_of(array: Any) -> Backend:
     """The backend of a raw array, found by its type."""
-    try:
-        return _by_array_type[type(array)]
-    except KeyError:
-        pass
-    for array_type, backend in _by_array_type.items():
-        if isinstance(array, array_type):
-            return backend
-    raise TypeError(f"{type(array).__module__}.{type(array).__name__} is not an array of gradcore")
+    backend = find_backend(array)
+    if backend is None:
+        kind = type(array)
+        raise TypeError(f"{kind.__module__}.{kind.__name__} is not an array of gradcore")
+    return backend
 
 
 def is_array(value: Any) -> bool:

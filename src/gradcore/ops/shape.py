@@ -19,12 +19,16 @@ def sum_to(xp, x, *, shape):
     axes = tuple(range(lead)) + tuple(
         lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1
     )
-    return xp.sum(x, axis=axes, dtype=x.dtype).reshape(shape)
+    total = x.sum(axis=axes, dtype=x.dtype)
+    # a view would look shared to the engine, which then copies it
+    return total if total.shape == tuple(shape) else total.reshape(shape)
 
 
 @op(view=True)
 def expand(xp, x, *, shape):
-    return xp.broadcast_to(x, shape)
+    out = xp.broadcast_to(x, shape)
+    # Where nothing is repeated the result can be written to; broadcast_to says it cannot.
+    return x.reshape(shape) if out.size == x.size else out
 
 
 sum_to.vjp(x=lambda g, x_shape: expand(g, shape=x_shape))

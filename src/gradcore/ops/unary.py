@@ -254,7 +254,15 @@ def sgn(xp, x):
     return xp.sign(x)
 
 
-sgn.vjp(x=lambda g: g * 0)
+def _sgn_grad(g, x, out, x_dtype):
+    """``x / |x|`` only turns: what is left of ``g`` is its part across the direction of ``x``."""
+    if x_dtype.kind != "c":
+        return g * 0
+    across = (g - out * (conj(out) * g).real) / abs(x)
+    return where(x == 0, 0.0, across)
+
+
+sgn.vjp(x=_sgn_grad)
 
 
 @op(pointwise=True)

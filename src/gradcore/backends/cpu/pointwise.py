@@ -407,6 +407,6 @@ class _Tiles:
         for register, index in plan.output_of.items():
             registers[register] = outputs[index]
         for function, read, target in plan.steps:
-            function(*[registers[i] for i in read], registers[target])
+            function(*[registers[i] for i in read], out=registers[target])
         for index, register in plan.stored:
             np.copyto(outputs[index], registers[register], casting="unsafe")
