@@ -45,6 +45,7 @@ from .tensor import (  # noqa: F401
     factories as _tensor_factories,
     indexing as _tensor_indexing,
     inplace as _tensor_inplace,
+    legacy as _tensor_legacy,
     pointwise as _tensor_pointwise,
     random as _tensor_random,
     splitting as _tensor_splitting,

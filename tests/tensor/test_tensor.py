@@ -257,3 +257,17 @@ def test_random_in_place():
     assert x.random_(0, 3).max() == 2
     assert torch.bernoulli(torch.ones(3)).tolist() == [1, 1, 1]
     assert torch.multinomial(torch.tensor([0.0, 1.0]), 3, replacement=True).tolist() == [1, 1, 1]
+
+
+def test_tensor_types():
+    x = torch.FloatTensor([1, 2])
+    assert x.dtype is torch.float32
+    assert isinstance(x, torch.FloatTensor)
+    assert not isinstance(x, torch.LongTensor)
+    assert torch.LongTensor(2, 3).shape == (2, 3)
+    assert x.type() == "gradcore.FloatTensor"
+    assert x.type(torch.LongTensor).dtype is torch.int64
+    assert x.type("torch.DoubleTensor").dtype is torch.float64
+    assert x.type(torch.int8).dtype is torch.int8
+    with pytest.raises(ValueError, match="invalid type"):
+        x.type("torch.WrongTensor")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backends import cupy_backend
 from ..backends.device import device as Device
+from ..tensor.legacy import CUDA_TYPES
 
 __all__ = [
     "Event", "Stream", "current_device", "current_stream", "device", "device_count", "empty_cache",
@@ -299,3 +300,6 @@ def set_rng_state(new_state: Any, device: Any = "cuda") -> None:
     from ..tensor.random import generator_for
 
     generator_for(Device("cuda", _index(device))).set_state(new_state)
+
+
+globals().update(CUDA_TYPES)

@@ -33,6 +33,7 @@ from .layout import (
     sparse_coo,
     strided,
 )
+from .legacy import TYPES
 from .printing import get_printoptions, printoptions, set_printoptions
 from .random import (
     Generator,
@@ -57,6 +58,10 @@ float32 = float = DTYPES["float32"]
 float64 = double = DTYPES["float64"]
 complex64 = cfloat = DTYPES["complex64"]
 complex128 = cdouble = DTYPES["complex128"]
+
+FloatTensor, DoubleTensor, HalfTensor = (TYPES[n + "Tensor"] for n in ("Float", "Double", "Half"))
+LongTensor, IntTensor, ShortTensor = (TYPES[n + "Tensor"] for n in ("Long", "Int", "Short"))
+CharTensor, ByteTensor, BoolTensor = (TYPES[n + "Tensor"] for n in ("Char", "Byte", "Bool"))
 
 inf = 1e999
 nan = inf - inf
@@ -130,7 +135,8 @@ def can_cast(from_: dtype, to: dtype) -> Any:
 
 
 __all__ = [
-    "Generator", "Size", "Tensor", "bool", "can_cast", "cdouble", "cfloat", "channels_last",
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
+    "IntTensor", "LongTensor", "ShortTensor", "Generator", "Size", "Tensor", "bool", "can_cast", "cdouble", "cfloat", "channels_last",
     "channels_last_3d", "complex128", "complex64", "contiguous_format", "default_generator",
     "device", "double", "dtype", "e", "enable_grad", "finfo", "float", "float16", "float32",
     "float64", "from_numpy", "get_default_device", "get_default_dtype", "get_num_threads", "get_printoptions",

@@ -7,6 +7,7 @@ they come from a Philox stream whose state is in device memory.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,11 @@ class Generator:
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = complete(Device(device))
-        self.stream = backend_for(self.device).generator(self.device)
+
+    @functools.cached_property
+    def stream(self) -> Any:
+        """The backend's stream of numbers; ``numpy.random`` takes 11 ms to load on first use."""
+        return backend_for(self.device).generator(self.device)
 
     def manual_seed(self, seed: int) -> Generator:
         """Restart at ``seed``; the same seed gives the same numbers."""
