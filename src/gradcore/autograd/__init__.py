@@ -8,9 +8,7 @@ from . import modes as grad_mode
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .backward import backward, grad
 from .function import Function
-import contextlib
-with contextlib.suppress(ImportError):
-    from .gradcheck import gradcheck, gradgradcheck
+from .gradcheck import gradcheck, gradgradcheck
 from .legacy import Variable
 from .modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 

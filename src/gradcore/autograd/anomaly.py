@@ -76,7 +76,7 @@ def remember(node: Node) -> None:
 def _user_frames() -> list[traceback.FrameSummary]:
     """The stack without the frames of gradcore itself at its end."""
     package = __name__.partition(".")[0]
-    frames = []
+    frames: list[Any] = []
     for frame, line in traceback.walk_stack(None):
         name = frame.f_globals.get("__name__", "")
         if frames or name.partition(".")[0] != package:
@@ -95,7 +95,9 @@ def run_checked(node: Node, grads: list, create_graph: bool) -> Sequence[Any]:
         for i, result in enumerate(results):
             if result is not None and _has_nan(unwrap(result)):
                 warn_of(node)
-                raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
+                raise RuntimeError(
+                    f"Function '{node.name()}' returned nan values in its {i}th output."
+                )
     return results
 
 
@@ -137,4 +139,4 @@ def warn_of(node: Node) -> None:
             UserWarning,
             stacklevel=2,
         )
-        parent = parent.extras.parent
+        parent = parent.extras.parent  # type: ignore[union-attr]

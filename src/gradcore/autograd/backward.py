@@ -134,7 +134,7 @@ def grad(
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     grad_outputs = _as_tuple(grad_outputs)
     if is_grads_batched:
-        found = _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
+        found: Sequence[Any] = _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
     else:
         keep = create_graph if retain_graph is None else retain_graph
         found = _captured(outputs, inputs, grad_outputs, keep, create_graph)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
-from .node import FREED_MESSAGE, Node, Packed, stale_message
-from .state import state
-from .variable import TensorBase, version_counter, version_of, wrap
+from .node import FREED_MESSAGE, Node
+from .saved import SavedTensor
+from .variable import TensorBase
 
 
 class FunctionCtx:
@@ -22,7 +21,7 @@ class FunctionCtx:
         self.to_save: tuple = ()
         self.dirty_tensors: tuple = ()
         self.non_differentiable: tuple = ()
-        self._saved: list[_Saved | None] | None = []
+        self._saved: list[SavedTensor | None] | None = []
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors (or None) for ``backward``, which finds them in ``saved_tensors``.
@@ -49,7 +48,9 @@ class FunctionCtx:
 
     def mark_dirty(self, *args: Any) -> None:
         """Say which inputs ``forward`` has written to; it must return each of them."""
-        _require_tensors(args, "mark_dirty can only accept variables, but argument {} is of type {}")
+        _require_tensors(
+            args, "mark_dirty can only accept variables, but argument {} is of type {}"
+        )
         self.dirty_tensors = args
 
     def mark_non_differentiable(self, *args: Any) -> None:
@@ -77,7 +78,7 @@ class FunctionCtx:
 
     def _keep(self, node: Node) -> None:
         """Turn the tensors to save into what may be kept without a cycle through the node."""
-        self._saved = [None if t is None else _Saved(t, node) for t in self.to_save]
+        self._saved = [None if t is None else SavedTensor(t, node) for t in self.to_save]
         self.to_save = self.dirty_tensors = self.non_differentiable = ()
 
     def _release(self) -> None:
@@ -88,55 +89,3 @@ def _require_tensors(values: tuple, message: str) -> None:
     for i, value in enumerate(values):
         if not isinstance(value, TensorBase):
             raise RuntimeError(message.format(i, type(value).__name__))
-
-
-class _Saved:
-    """One saved tensor: the tensor itself, its parts if it is an output, or what hooks made."""
-
-    __slots__ = ("tensor", "node", "slot", "counter", "version")
-
-    def __init__(self, tensor: Any, node: Node) -> None:
-        is_output = tensor._node is node
-        # The node holds the context, which must not hold the node.
-        self.node = weakref.ref(node) if is_output else None
-        self.slot = tensor._nr
-        self.version = version_of(tensor)
-        self.counter: Any = None
-        if state.saved_hooks:
-            pack_hook, unpack_hook = state.saved_hooks[-1]
-            self.tensor = Packed(pack_hook(_alias(tensor) if is_output else tensor), unpack_hook)
-        elif is_output:
-            self.counter = version_counter(tensor)
-            self.tensor = tensor._array
-        else:
-            self.tensor = tensor
-
-    def unpack(self) -> Any:
-        if type(self.tensor) is Packed:
-            tensor = self.tensor.unpack()
-            return tensor if self.node is None else self._output(tensor._array)
-        if self.node is None:
-            self._check(version_of(self.tensor), self.tensor._array, self.tensor._node)
-            return self.tensor
-        self._check(self.counter[0], self.tensor, self.node())
-        output = self._output(self.tensor)
-        output._vc = self.counter
-        return output
-
-    def _check(self, found: int, array: Any, node: Any) -> None:
-        if found != self.version:
-            raise RuntimeError(stale_message(array, node, self.slot, found, self.version))
-
-    def _output(self, array: Any) -> Any:
-        """The output again: a new tensor with the node as its history."""
-        assert self.node is not None
-        output = wrap(array)
-        output._rg, output._node, output._nr = True, self.node(), self.slot
-        return output
-
-
-def _alias(tensor: Any) -> Any:
-    """The tensor's memory without its history."""
-    alias = wrap(tensor._array)
-    alias._vc = version_counter(tensor)
-    return alias

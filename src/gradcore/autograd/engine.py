@@ -50,7 +50,9 @@ class Engine:
         self.captured = [None] * len(targets)
         self.needed = _leading_to({edge for edge, _ in targets}, roots)
 
-    def restrict(self, targets: Sequence[tuple[Any, int]], roots: Sequence[tuple[Any, int]]) -> None:
+    def restrict(
+        self, targets: Sequence[tuple[Any, int]], roots: Sequence[tuple[Any, int]]
+    ) -> None:
         """Fill only the leaves among ``targets``, and run only the other ones' nodes."""
         edges = {edge for edge, _ in targets}
         self.needed = _leading_to(edges, roots) | edges
@@ -204,7 +206,8 @@ class Engine:
         if self.needed is not None:
             return self.wants(edge)
         self.survey()
-        return edge in (self.last_uses if isinstance(edge, TensorBase) else self.reached)
+        reached: Any = self.last_uses if isinstance(edge, TensorBase) else self.reached
+        return edge in reached
 
     def fill(self, leaf: TensorBase, grad: Any, fresh: bool) -> None:
         """Add to the gradient of a leaf without hooks, or to what is captured of it."""
@@ -251,7 +254,7 @@ class Engine:
         outer, state.node = state.node, node
         try:
             if not node.takes_none and all(g is None for g in grads):
-                results = (None,) * len(node.edges)
+                results: Sequence[Any] = (None,) * len(node.edges)
             elif not state.anomaly:
                 results = node.run(grads, self.create_graph)
             else:
@@ -345,7 +348,7 @@ def expandable(shape: Sequence[int], to: Sequence[int]) -> bool:
     if len(shape) > len(to):
         return False
     pairs = zip(reversed(shape), reversed(to), strict=False)
-    return all(a == b or a == 1 for a, b in pairs)
+    return all(a in (b, 1) for a, b in pairs)
 
 
 def _reachable(roots: Iterable[tuple[Any, int]]) -> set[Node]:

@@ -124,9 +124,7 @@ def jacobian(
     return _nested(blocks, several_outputs, several_inputs, create_graph)
 
 
-def _jacobian_of(
-    index: int, output: Any, inputs: tuple, create_graph: bool, strict: bool
-) -> tuple:
+def _jacobian_of(index: int, output: Any, inputs: tuple, create_graph: bool, strict: bool) -> tuple:
     """The Jacobians of one output with respect to every input."""
     rows: list[list] = [[] for _ in inputs]
     flat = output.reshape(-1)
@@ -168,7 +166,7 @@ def _forward_jacobian(
         )
     if strict:
         raise RuntimeError(
-            "torch.autograd.functional.jacobian: `strict=True` and `strategy=\"forward-mode\"` are "
+            'torch.autograd.functional.jacobian: `strict=True` and `strategy="forward-mode"` are '
             "not supported together (yet). Please either set `strict=False` or "
             '`strategy="reverse-mode"`.'
         )
@@ -302,9 +300,7 @@ def _vector(
             raise RuntimeError(message)
         return None
     _, v = as_tensors(v, "v", name)
-    v = tuple(
-        e.view_as(e) if create_graph and e.requires_grad else e.detach() for e in v
-    )
+    v = tuple(e.view_as(e) if create_graph and e.requires_grad else e.detach() for e in v)
     check_vector(v, like, several)
     return v
 
@@ -319,9 +315,7 @@ def _grad(
     """``grad`` that passes over outputs without a gradient, and gives None for lack of one."""
     vectors = (None,) * len(outputs) if grad_outputs is None else grad_outputs
     used = [
-        (y, v)
-        for y, v in zip(outputs, vectors, strict=True)
-        if y is not None and y.requires_grad
+        (y, v) for y, v in zip(outputs, vectors, strict=True) if y is not None and y.requires_grad
     ]
     if not used:
         return (None,) * len(inputs)
@@ -342,10 +336,6 @@ def _finished(tensors: tuple, several: bool, create_graph: bool) -> Any:
     return tensors if several else tensors[0]
 
 
-def _nested(
-    blocks: tuple, several_outputs: bool, several_inputs: bool, create_graph: bool
-) -> Any:
+def _nested(blocks: tuple, several_outputs: bool, several_inputs: bool, create_graph: bool) -> Any:
     rows = tuple(_finished(row, several_inputs, create_graph) for row in blocks)
     return rows if several_outputs else rows[0]
-
-

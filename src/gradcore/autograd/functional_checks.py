@@ -102,9 +102,7 @@ def check_one_number(several: bool, outputs: tuple, function: str) -> None:
         )
 
 
-def fill_in_zeros(
-    grads: tuple, like: tuple, strict: bool, create_graph: bool, stage: str
-) -> tuple:
+def fill_in_zeros(grads: tuple, like: tuple, strict: bool, create_graph: bool, stage: str) -> tuple:
     """``grads`` with zeros for None; in strict mode RuntimeError for lack of dependence."""
     filled = []
     for i, gradient in enumerate(grads):

@@ -231,9 +231,7 @@ def _run(check: _Check, fast: bool) -> None:
     if not any(y._array.dtype.kind == "c" for y in outputs):
         compare(check)
         return
-    places = tuple(
-        i for i, y in enumerate(_differentiable(outputs)) if y._array.dtype.kind == "c"
-    )
+    places = tuple(i for i, y in enumerate(_differentiable(outputs)) if y._array.dtype.kind == "c")
     for imaginary in (True, False):
         part = _part_of(check.func, imaginary)
         compare(replace(check, func=part, complex_outputs=places, imaginary=imaginary))
@@ -243,8 +241,7 @@ def _part_of(func: Callable, imaginary: bool) -> Callable:
     def part(*inputs: Any) -> tuple:
         outputs = as_tuple(func(*inputs))
         return tuple(
-            y if y._array.dtype.kind != "c" else (y.imag if imaginary else y.real)
-            for y in outputs
+            y if y._array.dtype.kind != "c" else (y.imag if imaginary else y.real) for y in outputs
         )
 
     return part
@@ -288,18 +285,17 @@ def _mismatch(check: _Check, found: Any, expected: Any, output: int, index: int)
 
 def _analytical_jacobian(check: _Check, output: Any) -> list[np.ndarray]:
     """The Jacobian of one output for every wanted input, by a backward pass per element."""
-    first, second = (
-        [np.stack(columns, 1) for columns in zip(*rows, strict=True)]
-        if (rows := [_backward(check, output, v) for v in _unit_vectors(output)])
-        else [np.zeros((check.inputs[i]._array.size, 0)) for i in check.wanted]
-        for _ in range(2)
-    )
+    first, second = (_jacobian_once(check, output) for _ in range(2))
     _check_reentrant(check, first, second)
     return first
 
 
-def _unit_vectors(output: Any) -> list:
-    return [one_hot(output, j) for j in range(output._array.size)]
+def _jacobian_once(check: _Check, output: Any) -> list[np.ndarray]:
+    size = output._array.size
+    columns = [_backward(check, output, one_hot(output, j)) for j in range(size)]
+    if not columns:
+        return [np.zeros((check.inputs[i]._array.size, 0)) for i in check.wanted]
+    return [np.stack(block, 1) for block in zip(*columns, strict=True)]
 
 
 def _check_reentrant(check: _Check, first: list, second: list) -> None:

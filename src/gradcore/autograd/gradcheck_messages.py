@@ -27,13 +27,9 @@ FAST_FAILED = (
 )
 
 
-def mismatch(
-    analytical: Any, numerical: Any, output: int, index: int, part: str | None
-) -> str:
+def mismatch(analytical: Any, numerical: Any, output: int, index: int, part: str | None) -> str:
     """Which Jacobians differ, and their entries; ``part`` is that of a complex output."""
-    prefix = (
-        "" if part is None else f"While considering the {part} part of complex outputs only, "
-    )
+    prefix = "" if part is None else f"While considering the {part} part of complex outputs only, "
     return (
         f"{prefix}Jacobian mismatch for output {output} with respect to input {index},\n"
         f"numerical:{numerical}\nanalytical:{analytical}\n"

@@ -38,9 +38,7 @@ class saved_tensors_hooks:
     :class:`disable_saved_tensors_hooks` forbids it.
     """
 
-    def __init__(
-        self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]
-    ) -> None:
+    def __init__(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
         self.pack_hook = pack_hook
         self.unpack_hook = unpack_hook
 
@@ -181,4 +179,3 @@ def _first_of_pass(fn: Callable[[Any], None]) -> Callable[[Any], None]:
         fn(grad)
 
     return hook
-

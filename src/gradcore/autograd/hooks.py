@@ -22,7 +22,9 @@ class RemovableHandle:
         extras = (
             extra_dict
             if isinstance(extra_dict, (list, tuple))
-            else [] if extra_dict is None else [extra_dict]
+            else []
+            if extra_dict is None
+            else [extra_dict]
         )
         self.extra_dict_ref = tuple(weakref.ref(extra) for extra in extras)
 

@@ -60,7 +60,7 @@ def decorate(make: Callable[[], Any], function: Any) -> Any:
             FutureWarning,
             stacklevel=3,
         )
-        function.__init__ = decorate(make, function.__init__)
+        function.__init__ = decorate(make, function.__init__)  # type: ignore[method-assign, misc]
         return function
     if inspect.isgeneratorfunction(function):
         return _decorate_generator(make, function)
@@ -77,28 +77,33 @@ def _decorate_generator(make: Callable[[], Any], function: Callable) -> Callable
     """The context is entered whenever the generator runs, and left whenever it yields."""
 
     @functools.wraps(function)
-    def inside(*args: Any, **kwargs: Any) -> Generator:
+    def inside(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         generator = function(*args, **kwargs)
+        advance = functools.partial(generator.send, None)
         try:
-            with make():
-                value = generator.send(None)
             while True:
-                try:
-                    sent = yield value
-                except GeneratorExit:
-                    with make():
-                        generator.close()
-                    raise
-                except BaseException as error:
-                    with make():
-                        value = generator.throw(error)
-                else:
-                    with make():
-                        value = generator.send(sent)
+                with make():
+                    value = advance()
+                advance = yield from _passed_on(generator, value, make)
         except StopIteration as stop:
             return stop.value
 
     return inside
+
+
+def _passed_on(
+    generator: Generator, value: Any, make: Callable[[], Any]
+) -> Generator[Any, Any, Callable[[], Any]]:
+    """Yield ``value``; how to go on with ``generator`` after what the caller did with it."""
+    try:
+        sent = yield value
+    except GeneratorExit:
+        with make():
+            generator.close()
+        raise
+    except BaseException as error:
+        return functools.partial(generator.throw, error)
+    return functools.partial(generator.send, sent)
 
 
 class no_grad(_NoParameters):

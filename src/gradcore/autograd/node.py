@@ -33,7 +33,7 @@ class Node:
     output (lists of them where there are several).
     """
 
-    __slots__ = ("seq", "edges", "slots", "shape", "dtype", "extras", "__weakref__")
+    __slots__ = ("__weakref__", "dtype", "edges", "extras", "seq", "shape", "slots")
     outputs = 1
     # Whether run() returns arrays that nobody else holds (views and its own input aside).
     makes_new = False
@@ -87,7 +87,7 @@ class Node:
         """``hook(grad_outputs)`` runs before this node; it may return new grad_outputs."""
         return RemovableHandle.add(self.attach().pre_hooks, hook)
 
-    def output_meta(self, slot: int) -> tuple:
+    def output_meta(self, slot: int) -> tuple[Any, Any]:
         if self.outputs == 1:
             return self.shape, self.dtype
         return self.shape[slot], self.dtype[slot]
@@ -109,7 +109,13 @@ class Extras:
     """
 
     __slots__ = (
-        "pre_hooks", "post_hooks", "tensor_hooks", "retained", "metadata", "trace", "parent"
+        "metadata",
+        "parent",
+        "post_hooks",
+        "pre_hooks",
+        "retained",
+        "tensor_hooks",
+        "trace"
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -233,7 +239,7 @@ class OpNode(Node):
 class Packed:
     """A saved tensor that saved-tensor hooks turned into something else."""
 
-    __slots__ = ("value", "unpack_hook")
+    __slots__ = ("unpack_hook", "value")
 
     def __init__(self, value: Any, unpack_hook: Callable) -> None:
         self.value = value
@@ -340,9 +346,7 @@ class AccumulateGrad(Node):
         for hook in list(leaf.__dict__.get("_post_accumulate_grad_hooks", {}).values()):
             result = hook(leaf)
             if result is not None:
-                raise TypeError(
-                    f"expected Variable, but hook returned '{type(result).__name__}'"
-                )
+                raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
         return ()
 
     def name(self) -> str:

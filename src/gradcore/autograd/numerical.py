@@ -38,9 +38,7 @@ def one_hot(like: Any, position: int | None, values: np.ndarray | None = None) -
     return wrap(backend.from_host(flat.reshape(array.shape), backend.device_of(array)))
 
 
-def numerical_jacobian(
-    func: Callable, inputs: tuple, index: int, eps: float
-) -> list[np.ndarray]:
+def numerical_jacobian(func: Callable, inputs: tuple, index: int, eps: float) -> list[np.ndarray]:
     """The Jacobian of every output with respect to input ``index``."""
     array = inputs[index]._array
     rows = []

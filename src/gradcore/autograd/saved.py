@@ -11,8 +11,67 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from ..ops.shape import clone
+from .node import Node, OpNode, Packed, sequence, stale_message
 from .state import state
-from .variable import TensorBase, wrap
+from .variable import TensorBase, version_counter, version_of, wrap
+
+
+class SavedTensor:
+    """A tensor kept for backward: itself, its parts if ``node`` made it, or what hooks made of it.
+
+    The node holds this, so an output of the node, which holds the node, must not be held.
+    """
+
+    __slots__ = ("counter", "node", "slot", "value", "version")
+
+    value: Any
+
+    def __init__(self, tensor: Any, node: Node | None = None) -> None:
+        is_output = node is not None and tensor._node is node
+        self.node = weakref.ref(node) if is_output else None
+        self.slot = tensor._nr
+        self.version = version_of(tensor)
+        self.counter: list[int] | None = None
+        if is_output:
+            self.counter = version_counter(tensor)
+        if state.saved_hooks:
+            pack_hook, unpack_hook = state.saved_hooks[-1]
+            self.value = Packed(pack_hook(_alias(tensor) if is_output else tensor), unpack_hook)
+        else:
+            self.value = tensor._array if is_output else tensor
+
+    def unpack(self) -> Any:
+        """The tensor with its history; RuntimeError if it was written to since."""
+        if type(self.value) is Packed:
+            tensor = self.value.unpack()
+            return tensor if self.node is None else self._output(tensor._array)
+        if self.node is None:
+            self._check(version_of(self.value), self.value._array, self.value._node)
+            return self.value
+        assert self.counter is not None
+        self._check(self.counter[0], self.value, self.node())
+        output = self._output(self.value)
+        output._vc = self.counter
+        return output
+
+    def _check(self, found: int, array: Any, node: Any) -> None:
+        if found != self.version:
+            raise RuntimeError(stale_message(array, node, self.slot, found, self.version))
+
+    def _output(self, array: Any) -> Any:
+        """The output again: a new tensor with the node as its history."""
+        assert self.node is not None
+        output = wrap(array)
+        output._rg, output._node, output._nr = True, self.node(), self.slot
+        return output
+
+
+def _alias(tensor: Any) -> Any:
+    """The tensor's memory without its history."""
+    alias = wrap(tensor._array)
+    alias._vc = version_counter(tensor)
+    return alias
 
 
 class Hooks(tuple):
@@ -32,7 +91,7 @@ class Hooks(tuple):
 class History:
     """A tensor's place in the graph, held apart from its data."""
 
-    __slots__ = ("requires_grad", "node", "slot", "leaf")
+    __slots__ = ("leaf", "node", "requires_grad", "slot")
 
     def __init__(self, tensor: TensorBase) -> None:
         self.requires_grad = tensor._rg
@@ -56,9 +115,6 @@ class History:
 
 def linked(tensor: Any, leaf: Any) -> Any:
     """The memory of ``tensor`` as something whose gradient goes to ``leaf``."""
-    from ..ops.shape import clone
-    from .node import OpNode, sequence
-
     node = OpNode()
     node.op, node.plan, node.seq, node.extras = clone, clone.plan((True,)), next(sequence), None
     node.edges, node.slots = (leaf,), None

@@ -26,7 +26,16 @@ class TensorBase:
     """
 
     __slots__ = (
-        "_array", "_rg", "_node", "_nr", "_grad", "_base", "_view", "_vc", "__dict__", "__weakref__"
+        "__dict__",
+        "__weakref__",
+        "_array",
+        "_base",
+        "_grad",
+        "_node",
+        "_nr",
+        "_rg",
+        "_vc",
+        "_view"
     )  # fmt: skip
 
     _array: Any
@@ -54,8 +63,8 @@ INFERENCE_SAVED = (
 )
 INFERENCE_WRITTEN = (
     "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone "
-    "to get a normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 "
-    "for more details."
+    "to get a normal tensor before doing inplace update."
+    "See https://github.com/pytorch/rfcs/pull/17 for more details."
 )
 
 
@@ -66,7 +75,7 @@ class ViewInfo:
     forbids writing into it in place ("no_grad", "multi_output", "inference") or is None.
     """
 
-    __slots__ = ("steps", "version", "creation")
+    __slots__ = ("creation", "steps", "version")
 
     def __init__(self, steps: tuple, version: int, creation: str | None = None) -> None:
         self.steps = steps
