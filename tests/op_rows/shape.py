@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from op_table import NUMBERS, Row
 
 
@@ -15,9 +16,9 @@ def sum_to(x, shape):
     return x
 
 
-def scattered(x, index, shape):
+def scattered(x, key, shape):
     out = np.zeros(shape, x.dtype)
-    out[index] = x
+    out[key] = x
     return out
 
 
@@ -59,10 +60,10 @@ ROWS = [
         params=[{"dims": d} for d in ((0,), (2,), (0, 2), ())]),
     Row(op="unsqueeze", inputs=((3, 2),), reference=lambda x, dim: np.expand_dims(x, dim),
         exact=True, params=[{"dim": d} for d in (0, 1, 2)]),
-    Row(op="slice", inputs=((3, 4, 5),), reference=lambda x, index: x[index], exact=True,
-        params=[{"index": i} for i in ((), (1,), (..., 2), MIXED_INDEX)]),
+    Row(op="slice", inputs=((3, 4, 5),), reference=lambda x, key: x[key], exact=True,
+        params=[{"key": i} for i in ((), (1,), (..., 2), MIXED_INDEX)]),
     Row(op="slice_backward", inputs=((2, 1, 3),), reference=scattered, exact=True,
-        params=[{"index": MIXED_INDEX, "shape": (3, 4, 5)}]),
+        params=[{"key": MIXED_INDEX, "shape": (3, 4, 5)}]),
     Row(op="diagonal", inputs=((3, 4, 5),), exact=True,
         reference=lambda x, offset, dim1, dim2: np.diagonal(x, offset, dim1, dim2),
         params=[{"offset": 0, "dim1": 0, "dim2": 1}, {"offset": 1, "dim1": 1, "dim2": 2},

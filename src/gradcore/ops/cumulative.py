@@ -109,14 +109,14 @@ cumprod_op.vjp(x=_cumprod_grad)
 def cumsum(input, dim, *, dtype=None):
     """The running sum along ``dim``; integers in int64."""
     x = cast(tensor_argument("cumsum", input), dtype)
-    return cumsum_op(x, axis=normalize_dim(dim, x._array.ndim))
+    return cast(cumsum_op(x, axis=normalize_dim(dim, x._array.ndim)), dtype)
 
 
 @reduction(inplace=True)
 def cumprod(input, dim, *, dtype=None):
     """The running product along ``dim``; integers in int64."""
     x = cast(tensor_argument("cumprod", input), dtype)
-    return cumprod_op(x, axis=normalize_dim(dim, x._array.ndim))
+    return cast(cumprod_op(x, axis=normalize_dim(dim, x._array.ndim)), dtype)
 
 
 # ------------------------------------------------------------------------- logcumsumexp

@@ -197,7 +197,7 @@ def _source_grad(g, indices, src_shape, axis):
     if tuple(picked.shape) == tuple(src_shape):
         return picked
     part = tuple(slice(0, n) for n in picked.shape)
-    return slice_backward(picked, indices=part, shape=tuple(src_shape))
+    return slice_backward(picked, key=part, shape=tuple(src_shape))
 
 
 @op(name="scatter_add")
@@ -287,6 +287,7 @@ def _shares(x, indices, src, out, axis):
     """Which entries are the extremum of their place, and how many share it."""
     dtype = getattr(x, "_array", x).dtype
     own = to_dtype(eq(x, out), dtype=dtype)
+    src = src[tuple(slice(0, n) for n in indices.shape)]
     others = to_dtype(eq(src, gather_op(out, indices, axis=axis)), dtype=dtype)
     return own, others, scatter_add_op(own, indices, others, axis=axis)
 
@@ -315,7 +316,7 @@ def _reduce_src_grad(g, x, indices, src, out, axis, reduce, include_self, src_sh
         picked = others * gather_op(g / count, indices, axis=axis)
     if tuple(picked.shape) == tuple(src_shape):
         return picked
-    return slice_backward(picked, indices=part, shape=tuple(src_shape))
+    return slice_backward(picked, key=part, shape=tuple(src_shape))
 
 
 def _prod_src_grad(g, x, indices, src, out, axis, include_self):

@@ -77,7 +77,7 @@ def _rows(x: Any) -> Any:
 linear_op.vjp(
     x=lambda g, w: linear_op(g, mT(w.conj())),
     w=lambda g, x: _mm(mT(_rows(g)), _rows(x.conj())),
-    b=lambda g: sum_to(_rows(g), shape=(1, g.shape[-1])).reshape((g.shape[-1],)),
+    b=lambda g: sum_to(_rows(g), shape=(g.shape[-1],)),
 )
 
 

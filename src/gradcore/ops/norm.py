@@ -39,13 +39,13 @@ def _normalize(xp, x, weight, bias, axes, param_shape, eps):
 
 
 def _normalize_backward(xp, y, x, weight, mean, var, axes, param_shape, eps):
-    """Gradients of x, weight and bias from that of the output."""
+    """Gradients of x, and of weight and bias in ``param_shape``, from that of the output."""
     work, grad = _wide(x), _wide(y)
     invstd = 1 / xp.sqrt(var + eps)
     unit = (work - mean) * invstd
     other = tuple(i for i, n in enumerate(param_shape) if n == 1 and x.shape[i] != 1)
-    grad_weight = (grad * unit).sum(axis=other).reshape(-1)
-    grad_bias = grad.sum(axis=other).reshape(-1)
+    grad_weight = (grad * unit).sum(axis=other, keepdims=True)
+    grad_bias = grad.sum(axis=other, keepdims=True)
     if weight is not None:
         grad = grad * weight.reshape(param_shape)
     grad_x = grad - grad.mean(axis=axes, keepdims=True)
@@ -94,14 +94,21 @@ def _family(name: str, grad_name: str) -> tuple[Op, Op]:
     normalize = op(forward, name=name, grad_name=grad_name, outputs=3, differentiable=(0,))
     gradients = op(backward, name=f"{name}_backward", outputs=3)
 
-    def rule(which: int):
-        def gradient(g0, x, weight, out1, out2, axes, param_shape, eps):
-            options = {"axes": axes, "param_shape": param_shape, "eps": eps}
-            return _one_of(gradients, which, g0, x, weight, (out1, out2), **options)
+    def x_rule(g0, x, weight, out1, out2, axes, param_shape, eps):
+        options = {"axes": axes, "param_shape": param_shape, "eps": eps}
+        return _one_of(gradients, 0, g0, x, weight, (out1, out2), **options)
 
-        return gradient
+    def weight_rule(g0, x, weight, out1, out2, weight_shape, axes, param_shape, eps):
+        options = {"axes": axes, "param_shape": param_shape, "eps": eps}
+        result = _one_of(gradients, 1, g0, x, weight, (out1, out2), **options)
+        return result.reshape(weight_shape)
 
-    normalize.vjp(x=rule(0), weight=rule(1), bias=rule(2))
+    def bias_rule(g0, x, weight, out1, out2, bias_shape, axes, param_shape, eps):
+        options = {"axes": axes, "param_shape": param_shape, "eps": eps}
+        result = _one_of(gradients, 2, g0, x, weight, (out1, out2), **options)
+        return result.reshape(bias_shape)
+
+    normalize.vjp(x=x_rule, weight=weight_rule, bias=bias_rule)
     gradients.vjp(y=_second_y, x=_second_x, weight=_second_weight)
     return normalize, gradients
 
@@ -134,14 +141,14 @@ class _Parts:
 def _second_y(g0, g1, g2, x, weight, axes, param_shape, eps):
     parts = _Parts(x, weight, axes, param_shape, eps)
     through_x = parts.project(g0) * parts.invstd * parts.weight
-    return through_x + parts.unit * g1.reshape(param_shape) + g2.reshape(param_shape)
+    return through_x + parts.unit * g1 + g2
 
 
 def _second_x(g0, g1, y, x, weight, axes, param_shape, eps):
     parts = _Parts(x, weight, axes, param_shape, eps)
     h, unit, invstd = y * parts.weight, parts.unit, parts.invstd
     along = g0 * parts.mean(h * unit) + h * parts.mean(g0 * unit)
-    to_unit = y * g1.reshape(param_shape) - along * invstd
+    to_unit = y * g1 - along * invstd
     to_invstd = parts.mean(g0 * parts.project(h))
     return parts.project(to_unit) * invstd - to_invstd * invstd * invstd * unit
 

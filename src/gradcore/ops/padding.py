@@ -113,8 +113,15 @@ def pad(input, pad, mode="constant", value=None):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     _check_rank(input.ndim, len(amounts))
     _check_sizes(tuple(input.shape), widths, mode, amounts)
-    input, widths = _cut(input, widths)
-    return pad_edges(input, widths=widths, mode=mode) if _any(widths) else input.clone()
+    if mode == "circular":
+        # What is cut off is not there to wrap around; the other modes pad first.
+        input, widths = _cut(input, widths)
+    return _cut(_edged(input, widths, mode), widths)[0]
+
+
+def _edged(x: Any, widths: Widths, mode: str) -> Any:
+    added = tuple((max(0, b), max(0, a)) for b, a in widths)
+    return pad_edges(x, widths=added, mode=mode) if _any(added) else x.clone()
 
 
 def _widths(amounts: tuple[int, ...], ndim: int) -> Widths:

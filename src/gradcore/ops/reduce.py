@@ -101,11 +101,11 @@ nansum_op.vjp(
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over ``dim`` (an int or several; all of them if None).
 
-    Integers and bools are summed in int64; ``dtype`` casts the input first.
+    Integers and bools give int64. ``dtype`` casts the input first and is that of the result.
     """
     x = tensor_argument("sum", input)
     if dtype is not None:
-        x = cast(x, dtype)
+        return cast(sum(cast(x, dtype), dim, keepdim), dtype)
     if dim is None and not keepdim:
         return _sum_all(x, axes=None, keepdims=False)
     return sum_op(x, axes=axes_of(dim, x._array.ndim), keepdims=keepdim)
@@ -183,8 +183,10 @@ _prod_all = named(prod_op, "ProdBackward0")
 
 @reduction()
 def prod(input, dim=None, keepdim=False, *, dtype=None):
-    """The product over one ``dim`` (all if None); integers in int64."""
-    x = cast(tensor_argument("prod", input), dtype)
+    """The product over one ``dim`` (all if None); integers in int64 unless ``dtype`` says."""
+    x = tensor_argument("prod", input)
+    if dtype is not None:
+        return cast(prod(cast(x, dtype), dim, keepdim), dtype)
     if dim is None:
         return _prod_all(x, axes=None, keepdims=keepdim)
     if isinstance(dim, (list, tuple)):

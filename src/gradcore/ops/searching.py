@@ -196,7 +196,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     return _search(boundaries, input, after, out_int32)
 
 
-@reduction()
+@reduction(method=False)
 def bucketize(input, boundaries, *, out_int32=False, right=False):
     """The number of the interval between the 1-d ``boundaries`` that each value lies in."""
     boundaries = tensor_argument("bucketize", boundaries)

@@ -11,13 +11,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from . import index as I
 from .arguments import int_argument
 from .operand import is_tensor, normalize_dim, require_tensor
 from .pointwise import where
 from .promotion import category, name_of
 from .registry import public
-from .shape import broadcast_shape, expand, to_dtype
+from .shape import basic_index, broadcast_shape, expand, reshape_copy, to_dtype
+
+_INT64 = np.dtype("int64")
 
 # Name -> function(input, ...) that gives (primitive, arguments, attributes).
 CALLS: dict[str, Callable[..., tuple]] = {}
@@ -31,6 +35,7 @@ def indexed(prepare: Callable[..., tuple]) -> Callable[..., Any]:
         if out is not None:
             from ..autograd.inplace import write_out
 
+            _check_out(input, out)
             return write_out(function, out, input, *args, **kwargs)
         require_tensor(prepare.__name__, "input", input)
         if input._array.ndim == 0:
@@ -40,6 +45,14 @@ def indexed(prepare: Callable[..., tuple]) -> Callable[..., Any]:
 
     CALLS[prepare.__name__] = prepare
     return public(function)
+
+
+def _check_out(input: Any, out: Any) -> None:
+    found, expected = out._array.dtype, require_tensor("out", "input", input)._array.dtype
+    if found != expected:
+        raise RuntimeError(
+            f"Expected out tensor to have dtype {expected.name}, but got {found.name} instead"
+        )
 
 
 def _on_scalar(function: Callable, input: Any, *args: Any, **kwargs: Any) -> Any:
@@ -85,17 +98,16 @@ def _along(name: str, input: Any, dim: Any, index: Any) -> tuple[int, Any]:
     """The axis and the checked index of gather and the scatters."""
     axis = normalize_dim(int_argument(name, "dim", dim, 2), input.ndim)
     short = "gather" if name == "gather" else "scatter"
+    require_tensor(name, "index", index, 3)
+    if not index.numel():
+        return axis, to_dtype(index, dtype=_INT64).reshape((0,) * input.ndim)
     index = _index_tensor(name, index, f"{short}(): Expected dtype int32/int64 for index")
-    if index.ndim != input.ndim and index.numel():
+    if index.ndim != input.ndim:
         who = "input" if name == "gather" else "self"
         raise RuntimeError(
             f"Index tensor must have the same number of dimensions as {who} tensor"
         )
-    if index.numel():
-        index = _checked(index, input.shape[axis], axis, name)
-    elif index.ndim != input.ndim:
-        index = index.reshape((0,) * input.ndim)
-    return axis, index
+    return axis, _checked(index, input.shape[axis], axis, name)
 
 
 @indexed
@@ -105,6 +117,9 @@ def gather(input, dim, index, *, sparse_grad=False):
     RuntimeError for indices out of range and for an index larger than ``input`` elsewhere.
     """
     axis, checked = _along("gather", input, dim, index)
+    if not index.numel():
+        nothing = basic_index(input, key=(slice(0, 0),))
+        return reshape_copy, (nothing,), {"shape": tuple(index.shape)}
     for d, (n, limit) in enumerate(zip(index.shape, input.shape, strict=False)):
         if d != axis and n > limit:
             raise RuntimeError(

@@ -171,6 +171,8 @@ def _along(name: str, dim: Any, need: int, doc: str) -> Any:
     def function(input, indices_or_sections=None, *, indices=None, sections=None):
         require_tensor(name, "input", input)
         given = next(v for v in (indices_or_sections, indices, sections) if v is not None)
+        if isinstance(given, str):
+            raise TypeError(f"{name}() received an invalid combination of arguments")
         if input.ndim < need:
             raise RuntimeError(
                 f"torch.{name} requires a tensor with at least {need} dimension, but got a "

@@ -58,7 +58,7 @@ def _find_in_columns(columns: np.ndarray, method: str) -> np.ndarray:
         _UFUNCS[method].reduce(block, axis=0, out=best[i])
         equal = block == best[i]
         if block.dtype.kind == "f" and np.isnan(best[i]).any():
-            equal |= block != block
+            equal |= np.isnan(block)
         numbers = np.multiply(equal.view(np.uint8), _WEIGHTS[: len(block)])
         np.subtract(start + _ROWS, np.maximum.reduce(numbers, axis=0), places[i], dtype=np.int64)
     if len(starts) == 1:

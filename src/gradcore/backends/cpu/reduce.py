@@ -10,7 +10,6 @@ and bools are int64.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable
 from math import prod as product_of
 from typing import Any

@@ -8,12 +8,13 @@ import numpy as np
 
 from . import memory
 from .blocks import GRAIN, as_lines, is_half
-from .threads import get_num_threads, parallel_for
+from .threads import parallel_for
 
 _FLOAT32 = np.dtype(np.float32)
 _INT64 = np.dtype(np.int64)
 # With fewer columns, calling an addition per row takes longer than NumPy's chain of additions.
 _FEW_COLUMNS = 256
+_SEGMENT = 4096
 
 
 def cumsum(xp: Any, x: np.ndarray, *, axis: int) -> np.ndarray:
@@ -27,7 +28,7 @@ def cumsum(xp: Any, x: np.ndarray, *, axis: int) -> np.ndarray:
     with np.errstate(all="ignore"):
         if lines.ndim == 3 and lines.shape[2] >= _FEW_COLUMNS:
             _add_rows(lines, out)
-        elif lines.shape[0] >= get_num_threads():
+        elif lines.ndim == 3 or lines.shape[1] <= _SEGMENT:
             _accumulate(lines, out)
         else:
             for line, target in zip(lines, out, strict=True):
@@ -58,15 +59,21 @@ def _accumulate(lines: np.ndarray, out: np.ndarray) -> None:
 
 
 def _accumulate_long(line: np.ndarray, out: np.ndarray) -> None:
-    """Each thread scans a part; then each part gets the sum of those before it."""
-    parts = max(1, min(get_num_threads(), len(line) // GRAIN))
-    bounds = [len(line) * i // parts for i in range(parts + 1)]
+    """Scan segments, then add to each the sum of those before it.
 
-    def scan(start: int, stop: int) -> None:
-        for i in range(start, stop):
-            part = slice(bounds[i], bounds[i + 1])
-            np.add.accumulate(line[part], axis=0, out=out[part])
+    That keeps the threads busy with one line, and the error that of 4096 additions: the sums of
+    whole segments are added in double precision.
+    """
+    whole = len(line) - len(line) % _SEGMENT
+    segments = out[:whole].reshape(-1, _SEGMENT)
+    _accumulate(line[:whole].reshape(-1, _SEGMENT), segments)
+    np.add.accumulate(line[whole:], out=out[whole:])
+    wide = np.result_type(out.dtype, np.float64) if out.dtype.kind in "fc" else out.dtype
+    carries = np.add.accumulate(segments[:, -1], dtype=wide).astype(out.dtype)
 
-    parallel_for(scan, parts, 1, uses_blas=False)
-    for low, high in zip(bounds[1:-1], bounds[2:], strict=True):
-        np.add(out[low:high], out[low - 1], out[low:high])
+    def add(start: int, stop: int) -> None:
+        part = segments[start + 1 : stop + 1]
+        np.add(part, carries[start:stop, None], part)
+
+    parallel_for(add, len(segments) - 1, 8 * GRAIN // _SEGMENT, uses_blas=False)
+    np.add(out[whole:], carries[-1], out[whole:])
