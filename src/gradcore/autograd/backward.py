@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..backends.registry import backend_of
+from ..backends.registry import new
 from .engine import Engine, gradient_edge
 from .node import AccumulateGrad, Node
 from .variable import TensorBase, wrap
 
 _NO_GRAD_FN = "element {} of tensors does not require grad and does not have a grad_fn"
+_UNBATCHED = (
+    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+    "dimension. The sizes of the remaining dimensions are expected to match the shape of "
+    "corresponding output, but a mismatch was detected: grad_output[{0}] has a shape of {1} and "
+    "output[{0}] has a shape of {2}. If you only want some tensors in `grad_output` to be "
+    "considered batched, consider using vmap."
+)
 _UNUSED = (
     "The differentiated Tensor at index {} appears to not have been used in the graph. Set "
     "allow_unused=True if this is the desired behavior."
@@ -134,7 +141,7 @@ def grad(
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     grad_outputs = _as_tuple(grad_outputs)
     if is_grads_batched:
-        found: Sequence[Any] = _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
+        found = _batched(outputs, inputs, grad_outputs, retain_graph, create_graph)
     else:
         keep = create_graph if retain_graph is None else retain_graph
         found = _captured(outputs, inputs, grad_outputs, keep, create_graph)
@@ -144,7 +151,13 @@ def grad(
     )
 
 
-def _captured(outputs, inputs, grad_outputs, keep_graph: bool, create_graph: bool) -> list:
+def _captured(
+    outputs: tuple,
+    inputs: tuple,
+    grad_outputs: Sequence[Any] | None,
+    keep_graph: bool,
+    create_graph: bool,
+) -> list:
     grads = start_gradients(outputs, grad_outputs, create_graph)
     engine = Engine(keep_graph, create_graph)
     roots = [_edge(t) for t in outputs]
@@ -164,25 +177,56 @@ def _result(found: Any, index: int, tensor: Any, allow_unused: bool, materialize
         raise RuntimeError(
             "materialize_grads cannot be used when the given input is a GradientEdge"
         )
-    return wrap(backend_of(tensor._array).xp.zeros_like(tensor._array))
+    return wrap(new("zeros", tensor._array))
 
 
-def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused) -> tuple:
+def _batched(
+    outputs: tuple,
+    inputs: tuple,
+    vectors: Sequence[Any] | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+) -> list:
     """One backward pass for each entry of the leading dimension, stacked."""
     from ..ops.registry import FUNCTIONS
 
-    if grad_outputs is None or all(g is None for g in grad_outputs):
-        raise RuntimeError("is_grads_batched=True needs grad_outputs with a leading dimension")
-    count = next(g for g in grad_outputs if g is not None)._array.shape[0]
+    vectors = (None,) * len(outputs) if vectors is None else vectors
+    count = _batch_size(outputs, vectors)
+    keep_last = create_graph if retain_graph is None else retain_graph
     rows = []
     for i in range(count):
-        keep = i < count - 1 or bool(create_graph if retain_graph is None else retain_graph)
-        row = tuple(None if g is None else g[i] for g in grad_outputs)
-        rows.append(_captured(outputs, inputs, row, keep, create_graph))
-    return tuple(
+        row = tuple(None if v is None else v[i] for v in vectors)
+        rows.append(_captured(outputs, inputs, row, i < count - 1 or keep_last, create_graph))
+    return [
         None if column[0] is None else FUNCTIONS["stack"](list(column))
         for column in zip(*rows, strict=True)
-    )
+    ]
+
+
+def _batch_size(outputs: tuple, vectors: Sequence[Any]) -> int:
+    """The common size of the leading dimension; errors as PyTorch's vmap has them."""
+    sizes = []
+    for i, (output, vector) in enumerate(zip(outputs, vectors, strict=False)):
+        if not isinstance(vector, TensorBase):
+            continue
+        if vector._array.ndim == 0:
+            raise ValueError(
+                "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input "
+                "is a Tensor of dimensionality 0 so expected in_dim to satisfy 0 <= in_dim < 0."
+            )
+        if isinstance(output, TensorBase) and vector._array.shape[1:] != output._array.shape:
+            raise RuntimeError(_UNBATCHED.format(i, vector.shape, output.shape))
+        sizes.append(vector._array.shape[0])
+    if not sizes:
+        raise ValueError("is_grads_batched=True: grad_outputs must have a leading dimension")
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
+            f"{sizes} for the mapped dimension"
+        )
+    if sizes[0] == 0:
+        raise IndexError("index 0 is out of bounds for dimension 0 with size 0")
+    return sizes[0]
 
 
 def start_gradients(tensors: Sequence[Any], given: Any, create_graph: bool) -> list:
@@ -197,7 +241,7 @@ def start_gradients(tensors: Sequence[Any], given: Any, create_graph: bool) -> l
                 f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
             )
         if isinstance(tensor, GradientEdge):
-            gradient = _start_at_edge(tensor, gradient)
+            gradient = _start_at_edge(i, tensor, gradient)
         else:
             gradient = _start_at_tensor(i, tensor, gradient)
         result.append(gradient if create_graph else gradient._array)
@@ -217,13 +261,13 @@ def _start_at_tensor(index: int, tensor: Any, gradient: Any) -> Any:
     return gradient
 
 
-def _start_at_edge(edge: GradientEdge, gradient: Any) -> Any:
+def _start_at_edge(index: int, edge: GradientEdge, gradient: Any) -> Any:
     shape, dtype = edge.node.output_meta(edge.output_nr)
     if gradient is not None:
         if tuple(gradient._array.shape) != tuple(shape):
             raise RuntimeError(
-                f"Mismatch in shape: grad_output has a shape of {gradient.shape} and the edge "
-                f"has a shape of {list(shape)}."
+                f"Mismatch in shape: grad_output[{index}] has a shape of {gradient.shape} and "
+                f"output[{index}] has a shape of {type(gradient.shape)(shape)}."
             )
         return gradient
     size = 1
@@ -257,9 +301,7 @@ def _ones_like(array: Any, shape: tuple, dtype: Any) -> Any:
             "grad can be implicitly created only for real scalar outputs but got "
             f"{from_numpy_dtype(dtype)}"
         )
-    backend = backend_of(array)
-    with backend.on(backend.device_of(array)):
-        return wrap(backend.xp.ones(shape, dtype))
+    return wrap(new("ones", array, shape, dtype))
 
 
 def _check_start(index: int, tensor: Any, gradient: Any) -> None:
@@ -288,7 +330,9 @@ def _input_edge(value: Any) -> tuple[Any, int]:
     if isinstance(value, GradientEdge):
         return _edge(value)
     if not isinstance(value, TensorBase):
-        raise TypeError(f"expected inputs to be Tensors, got {type(value).__name__}")
+        raise RuntimeError(
+            f"all inputs have to be Tensors or GradientEdges, but got {type(value).__name__}"
+        )
     if not value.requires_grad:  # type: ignore[attr-defined]
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     return gradient_edge(value)

@@ -14,7 +14,7 @@ from ..backends.registry import device_of, is_array, raise_if_mixed
 from ..ops.op import Op
 from ..ops.promotion import name_of, unify
 from ..ops.shape import broadcast_shape
-from .node import OpNode, Packed, sequence
+from .node import OpNode, OutputsNode, Packed, sequence
 from .state import GRAD, SPECIAL, state
 from .variable import TensorBase, ViewInfo, classes, version_counter, version_of, wrap
 from .views import refresh
@@ -58,7 +58,7 @@ def call(self: Op, *args: Any, **attributes: Any) -> Any:
         result = kernel(*arrays, **attributes)
     except (TypeError, ValueError) as error:
         raise explained(self, arrays, error) from error
-    if tracked and state.grad_enabled and self.differentiable:
+    if tracked and state.recording and self.differentiable:
         return record(self, args, attributes, result)
     return _plain(self, args, attributes, result)
 
@@ -94,16 +94,10 @@ def bring_together(arrays: list, op: Op) -> list:
 def _plain(op: Op, args: tuple, attributes: dict, result: Any) -> Any:
     """The Tensors of a call that is not recorded."""
     if op.outputs > 1:
-        outputs = tuple(map(wrap, result))
-        if state.inference:
-            for output in outputs:
-                output.__dict__["_inference"] = True
-        return outputs
+        return tuple(map(wrap, result))
     output = wrap(result)
     if op.view:
         link_view(op, args[0], attributes, output, None)
-    if state.inference:
-        output.__dict__["_inference"] = True
     return output
 
 
@@ -111,7 +105,7 @@ def record(op: Op, args: tuple, attributes: dict, result: Any) -> Any:
     """Make the Node of a call and the Tensors that it gave."""
     if op.outputs == 1 and result.dtype.kind not in "fcV":
         return _plain(op, args, attributes, result)
-    node = OpNode()
+    node = OpNode() if op.outputs == 1 else OutputsNode()
     node.op = op
     node.seq = next(sequence)
     node.extras = None
@@ -237,8 +231,8 @@ def link_view(op: Op, base: Any, attributes: dict, view: Any, creation: str | No
     if base._base is not None:
         steps = base._view.steps + steps
         creation = creation or base._view.creation
-    if creation is None and not state.grad_enabled:
-        creation = "no_grad"
+    if creation is None and not state.recording:
+        creation = "inference" if state.inference else "no_grad"
     counter = version_counter(base)
     view._vc = counter
     view._base = base if base._base is None else base._base

@@ -7,15 +7,17 @@ each one after all of its consumers; no counting of dependencies and no recursio
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
+from types import MappingProxyType
 from typing import Any
 
+from ..backends.registry import quiet
 from ..ops.pointwise import add
 from ..ops.shape import clone, sum_to, to_dtype
 from .hooks import call_post_hooks, call_pre_hooks, call_tensor_hooks
 from .inplace import bump, writable
-from .node import AccumulateGrad, Node, has_hooks
+from .node import AccumulateGrad, Node, OpNode, has_hooks
 from .state import state
 from .variable import TensorBase, unwrap, wrap
 
@@ -26,27 +28,30 @@ _accumulating = threading.RLock()
 class Engine:
     """One backward pass. Gradients are raw arrays, or Tensors with ``create_graph``."""
 
+    roots: Sequence[tuple[Any, int]] = ()
+    # What capture() was asked for: positions in ``captured`` by edge.
+    captures: Mapping[tuple[Any, int], list[int]] = MappingProxyType({})
+    captured: list[Any]
+    # Nodes to run and leaves to fill; None means all.
+    needed: set[Any] | None = None
+    # See survey().
+    reached: set[Node] | None = None
+    last_uses: dict[TensorBase, int]
+
     def __init__(self, keep_graph: bool, create_graph: bool) -> None:
         self.keep_graph = keep_graph
         self.create_graph = create_graph
-        self.roots: Sequence[tuple[Any, int]] = ()
         # what has received a gradient, by descending seq; a heap of (-seq, node)
         self.waiting: list[tuple[float, Node]] = []
         self.buffers: dict[Node, Any] = {}
-        # nodes whose buffer is ours alone, so that later gradients can be added in place
+        # nodes whose buffer is a sum made here, so that later gradients can be added in place
         self.owned: set[Node] = set()
-        self.captures: dict[tuple[Any, int], list[int]] = {}
-        self.captured: list[Any] = []
-        # nodes to run and leaves to fill; None means all
-        self.needed: set[Any] | None = None
-        # see survey()
-        self.reached: set[Node] | None = None
-        self.last_uses: dict[TensorBase, int] = {}
 
     def capture(self, targets: Sequence[tuple[Any, int]], roots: Sequence[tuple[Any, int]]) -> None:
         """Collect the gradients of ``targets`` instead of filling leaves."""
+        self.captures = captures = {}
         for position, key in enumerate(targets):
-            self.captures.setdefault(key, []).append(position)
+            captures.setdefault(key, []).append(position)
         self.captured = [None] * len(targets)
         self.needed = _leading_to({edge for edge, _ in targets}, roots)
 
@@ -64,19 +69,54 @@ class Engine:
         state.set_grad(self.create_graph)
         state.engine = self
         try:
-            for (edge, slot), grad in zip(roots, grads, strict=True):
-                self.deliver(edge, slot, grad, False)
-            waiting, buffers = self.waiting, self.buffers
-            while waiting:
-                node = heappop(waiting)[1]
-                self.step(node, buffers.pop(node))
+            with quiet():
+                for (edge, slot), grad in zip(roots, grads, strict=True):
+                    self.deliver(edge, slot, grad, False)
+                self.work()
         finally:
             state.set_grad(previous[0])
             state.engine, state.node = previous[1:]
 
+    def work(self) -> None:
+        """Run what waits, until nothing does."""
+        waiting, buffers = self.waiting, self.buffers
+        ordinary = not (self.create_graph or self.needed is not None or state.anomaly)
+        while waiting:
+            node = heappop(waiting)[1]
+            grad = buffers.pop(node)
+            if ordinary and type(node) is OpNode and node.extras is None and grad is not None:
+                self.quick_step(node, grad)
+            else:
+                self.step(node, grad)
+
+    def quick_step(self, node: OpNode, grad: Any) -> None:
+        """``step`` for what nearly all nodes are: one output, no hooks, nothing to capture."""
+        results = node.run_raw(grad)
+        if not self.keep_graph:
+            node.release()
+        slots, buffers = node.slots, self.buffers
+        for index, edge in enumerate(node.edges):
+            if edge is None:
+                continue
+            result = results[index]
+            if type(edge) is OpNode:
+                if result.shape == edge.shape and result.dtype is edge.dtype:
+                    if edge in buffers:
+                        self.wait_at(edge, result)
+                    else:
+                        buffers[edge] = result
+                        heappush(self.waiting, (-edge.seq, edge))
+                    continue
+            elif isinstance(edge, TensorBase) and not edge.__dict__:
+                array = edge._array
+                if result.shape == array.shape and result.dtype is array.dtype:
+                    accumulate(edge, result, result is not grad and result.base is None, False)
+                    continue
+            slot = 0 if slots is None else slots[index]
+            self.deliver(edge, slot, result, result is not grad, node, index)
+
     def step(self, node: Node, grads: Any) -> None:
         """Run one node and deliver what it gives."""
-        self.owned.discard(node)
         several = node.outputs > 1
         if not several:
             grads = [grads]
@@ -104,7 +144,7 @@ class Engine:
             if grad is None:
                 self.deliver_nothing(edge)
                 continue
-            fresh = may_be_new and grad is not first and grad.base is None
+            fresh = may_be_new and grad is not first
             self.deliver(edge, 0 if slots is None else slots[index], grad, fresh, node, index)
 
     def deliver(
@@ -112,8 +152,8 @@ class Engine:
     ) -> None:
         """Add ``grad`` to what waits at a node, or to a leaf's gradient.
 
-        ``fresh`` says that nobody else holds the array; ``source`` and ``index`` are named in
-        errors about the gradient.
+        ``fresh`` says that nobody else holds the array, but for what it may be a view of;
+        ``source`` and ``index`` are named in errors about the gradient.
         """
         if self.needed is not None and not self.wants(edge):
             return
@@ -122,8 +162,9 @@ class Engine:
             array = edge._array
             if raw.shape != array.shape or raw.dtype != array.dtype:
                 grad = fit(grad, array.shape, array.dtype, source, index)
-                fresh = not self.create_graph and grad.base is None
+                fresh = True
             if not (edge.__dict__ and has_hooks(edge)):
+                fresh = fresh and not self.create_graph and grad.base is None
                 self.fill(edge, grad, fresh)
                 return
             edge = AccumulateGrad.of(edge)
@@ -132,11 +173,10 @@ class Engine:
             shape, dtype = edge.output_meta(slot) if several else (edge.shape, edge.dtype)
             if raw.shape != shape or raw.dtype != dtype:
                 grad = fit(grad, shape, dtype, source, index)
-                fresh = not self.create_graph and grad.base is None
             if several:
                 self.wait_at_output(edge, slot, grad)
                 return
-        self.wait_at(edge, grad, fresh)
+        self.wait_at(edge, grad)
 
     def deliver_nothing(self, edge: Any) -> None:
         """Let what lies behind ``edge`` run although no gradient came: its hooks are called."""
@@ -157,14 +197,12 @@ class Engine:
         self.survey()
         return 0.5 - self.last_uses.get(node.variable, 0)  # type: ignore[attr-defined]
 
-    def wait_at(self, node: Node, grad: Any, fresh: bool) -> None:
+    def wait_at(self, node: Node, grad: Any) -> None:
         """Add to the gradient of a node's only output."""
         buffers = self.buffers
         if node not in buffers:
             heappush(self.waiting, (-node.seq if node.seq >= 0 else self.order(node), node))
             buffers[node] = grad
-            if fresh:
-                self.owned.add(node)
         elif node in self.owned:
             add_into(buffers[node], grad)
         elif buffers[node] is None:
@@ -312,8 +350,8 @@ def retain(tensor: TensorBase, grad: Any, create_graph: bool) -> None:
 
 
 def add_into(held: Any, grad: Any) -> None:
-    """``held += grad`` on raw arrays, through the add kernel: threaded, no warnings."""
-    add.kernel((held,))(held, grad, out=held)
+    """``held += grad`` on raw arrays, through the add kernel, which is threaded."""
+    (add.kernels.get(type(held)) or add.kernel((held,)))(held, grad, out=held)
 
 
 def fit_to_edge(grad: Any, edge: Any, slot: int, source: Any, index: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends.registry import backend_of
+from ..backends.registry import new
 from .variable import TensorBase, wrap
 
 _INDEPENDENT = {
@@ -122,7 +122,4 @@ def fill_in_zeros(grads: tuple, like: tuple, strict: bool, create_graph: bool, s
 
 def zeros_like(tensor: Any) -> Any:
     """Contiguous zeros of a tensor's shape, dtype and device."""
-    array = tensor._array
-    backend = backend_of(array)
-    with backend.on(backend.device_of(array)):
-        return wrap(backend.xp.zeros(array.shape, array.dtype))
+    return wrap(new("zeros", tensor._array))

@@ -5,45 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..backends.registry import backend_of, write
+from ..backends.registry import new as new_array
+from ..backends.registry import write
 from ..ops.shape import clone
 from ..ops.promotion import can_cast, name_of
+from .node import OpNode
 from .state import state
-from .variable import TensorBase, version_counter
-from .views import rebase, refresh, same_history
+from .variable import INFERENCE_WRITTEN, InferenceCounter, TensorBase, version_counter
+from .views import forbidden_write, rebase, refresh, same_history, set_history
 
 LEAF_MESSAGE = "a leaf Variable that requires grad is being used in an in-place operation."
 VIEW_OF_LEAF_MESSAGE = (
     "a view of a leaf Variable that requires grad is being used in an in-place operation."
 )
-_CREATION = {
-    "no_grad": (
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
-        "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
-        "your code by moving both the view and the inplace either both inside the no_grad block "
-        "(if you don't want the inplace to be tracked) or both outside (if you want the inplace "
-        "to be tracked)."
-    ),
-    "multi_output": (
-        "Output 0 of a function that returns multiple views is a view and is being modified "
-        "inplace. Such functions do not allow the output views to be modified inplace. You should "
-        "replace the inplace operation by an out-of-place one."
-    ),
-}
 
 
 def check_writable(tensor: Any, recording: bool) -> None:
     """Raise PyTorch's error if ``tensor`` must not be written in place now."""
+    if type(tensor._vc) is InferenceCounter and not state.inference:
+        raise RuntimeError(INFERENCE_WRITTEN)
     if not state.grad_enabled:
         return
     base = tensor._base
     if base is not None:
+        if tensor._view.creation is not None and (recording or tensor._rg or base._rg):
+            raise forbidden_write(tensor, "is being")
         refresh(tensor)
         if base._rg and base._node is None:
             raise RuntimeError(VIEW_OF_LEAF_MESSAGE)
-        creation = tensor._view.creation
-        if creation in _CREATION and (recording or tensor._rg or base._rg):
-            raise RuntimeError(_CREATION[creation])
     if tensor._rg and tensor._node is None:
         raise RuntimeError(LEAF_MESSAGE)
 
@@ -120,15 +109,15 @@ def adopt(tensor: Any, written: Any) -> None:
         tensor._view.version = -1
         refresh(tensor)
     else:
-        tensor._rg, tensor._node, tensor._nr = True, written._node, written._nr
+        set_history(tensor, written._node, written._nr)
 
 
 def _move_output_counter(tensor: Any, written: Any) -> None:
     """A rule that keeps ``out`` must now watch the memory that was written to."""
     node = written._node
-    saved = getattr(node, "saved", None)
-    if not saved:
+    if not isinstance(node, OpNode) or not node.saved:
         return
+    saved = node.saved
     counter = version_counter(tensor)
     for i, (what, _) in enumerate(node.plan.saves):
         if what == "out" and type(saved[i]) is tuple:
@@ -164,13 +153,11 @@ def _flat(out: Any) -> tuple:
 def _write(out: Any, result: Any) -> Any:
     if not isinstance(out, TensorBase):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
-    new = result._array
-    check_cast(new.dtype, out._array.dtype)
-    if tuple(out._array.shape) != tuple(new.shape):
-        backend = backend_of(new)
-        with backend.on(backend.device_of(new)):
-            out._array = backend.xp.empty(new.shape, out._array.dtype)
-    write(writable(out._array), new)
+    array = result._array
+    check_cast(array.dtype, out._array.dtype)
+    if tuple(out._array.shape) != tuple(array.shape):
+        out._array = new_array("empty", array, dtype=out._array.dtype)
+    write(writable(out._array), array)
     bump(out)
     return out
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..ops.op import Op, Plan
 from .hooks import RemovableHandle
 from .state import state
+from .straight import straight
 from .variable import TensorBase, unwrap, version_of, wrap
 
 sequence = itertools.count()
@@ -56,6 +57,10 @@ class Node:
 
     def name(self) -> str:
         return type(self).__name__
+
+    def __lt__(self, other: Node) -> bool:
+        """Nodes of the same rank in the engine's heap may run in any order."""
+        return False
 
     @property
     def next_functions(self) -> tuple:
@@ -129,47 +134,110 @@ class Extras:
 
 
 class OpNode(Node):
-    """A recorded call of an :class:`~gradcore.ops.op.Op`."""
+    """A recorded call of an :class:`~gradcore.ops.op.Op` with one result."""
 
     __slots__ = ("op", "plan", "saved", "versions")
     makes_new = True
 
     op: Op
     plan: Plan
-    saved: list | None
+    saved: Sequence | None
     versions: tuple | None
-
-    @property
-    def outputs(self) -> int:  # type: ignore[override]
-        return self.op.outputs
 
     def name(self) -> str:
         return self.op.grad_name
 
     def release(self) -> None:
-        if self.saved:
+        if self.plan.keeps_tensors:
             self.saved = None
 
     def run(self, grads: list, create_graph: bool) -> Sequence[Any]:
-        values = grads + self.unpack(create_graph)
+        if create_graph:
+            return self.run_recorded(grads)
+        return self.run_raw(grads[0])
+
+    def run_raw(self, g: Any) -> Sequence[Any]:
+        """The gradients of the arguments as raw arrays."""
+        plan = self.plan
+        run = plan.runners.get(type(g))
+        if run is None:
+            run = plan.runners[type(g)] = straight(plan, len(self.edges), g, _NAMES)
+        return run(self, g)
+
+    def run_recorded(self, grads: list) -> Sequence[Any]:
+        """The gradients of the arguments as Tensors, computed by recorded operations."""
+        return self._call_rules(grads + self.unpack(create_graph=True), create_graph=True)
+
+    def _call_rules(self, values: list, create_graph: bool) -> list:
         results: list[Any] = [None] * len(self.edges)
-        if len(grads) > 1:
-            self._materialize(values, len(grads), create_graph)
         for index, rule, sources in self.plan.calls:
-            if create_graph:
-                function = rule.fn
-            else:
-                g = values[sources[0]]
-                function = rule.kernels.get(type(g)) or rule.kernel(g)
-            # The comprehension costs 150 ns more; one or two parameters is what most rules have.
-            if len(sources) == 1:
-                results[index] = function(values[sources[0]])
-            elif len(sources) == 2 and sources[1] >= 0:
-                results[index] = function(values[sources[0]], values[sources[1]])
-            else:
-                arguments = [values[i] if i >= 0 else index for i in sources]
-                results[index] = function(*arguments)
+            arguments = [values[i] if i >= 0 else index for i in sources]
+            function = rule.fn if create_graph else rule.kernel(arguments[0])
+            results[index] = function(*arguments)
         return results
+
+    def unpack(self, create_graph: bool) -> list:
+        """The saved values: as Tensors for ``create_graph``, as raw arrays otherwise."""
+        saved = self.saved
+        if saved is None:
+            raise RuntimeError(FREED_MESSAGE)
+        return [
+            self._unpacked(what, index, saved[position], position, create_graph)
+            for position, (what, index) in enumerate(self.plan.saves)
+        ]
+
+    def _unpacked(self, what: str, index: Any, value: Any, position: int, create_graph: bool) -> Any:
+        if what == "out":
+            return self._output(value, index, create_graph)
+        if what == "argument":
+            if type(value) is Packed:
+                value = value.unpack()
+            elif isinstance(value, TensorBase):
+                self.check_version(value, position)
+            return value if create_graph else unwrap(value)
+        if what == "all argument" and not create_graph:
+            return tuple(map(unwrap, value))
+        return value
+
+    def check_version(self, value: TensorBase, position: int) -> None:
+        """RuntimeError if the tensor saved at ``position`` was written to since."""
+        expected = 0 if self.versions is None else self.versions[position]
+        found = version_of(value)
+        if found != expected:
+            made_by = value._node, value._nr
+            raise RuntimeError(stale_message(value._array, *made_by, found, expected))
+
+    def raise_stale(self, array: Any, slot: int, found: int, expected: int) -> None:
+        """The error for an output that was saved and written to since."""
+        raise RuntimeError(stale_message(array, self, slot, found, expected))
+
+    def _output(self, value: Any, index: int, create_graph: bool) -> Any:
+        if type(value) is Packed:
+            array = value.unpack()._array
+        else:
+            array, counter, expected = value
+            if counter[0] != expected:
+                self.raise_stale(array, index, counter[0], expected)
+        if not create_graph:
+            return array
+        output = wrap(array)
+        output._rg, output._node, output._nr = True, self, index
+        return output
+
+
+class OutputsNode(OpNode):
+    """A recorded call of an Op with several results."""
+
+    __slots__ = ()
+
+    @property
+    def outputs(self) -> int:  # type: ignore[override]
+        return self.op.outputs
+
+    def run(self, grads: list, create_graph: bool) -> Sequence[Any]:
+        values = grads + self.unpack(create_graph)
+        self._materialize(values, len(grads), create_graph)
+        return self._call_rules(values, create_graph)
 
     def _materialize(self, values: list, count: int, create_graph: bool) -> None:
         """Zeros for the gradients of outputs that nothing used, where a rule asks for them."""
@@ -178,62 +246,6 @@ class OpNode(Node):
         for i in asked:
             if values[i] is None:
                 values[i] = zeros_for(known, *self.output_meta(i), create_graph)
-
-    def unpack(self, create_graph: bool) -> list:
-        """The saved values: as Tensors for ``create_graph``, as raw arrays otherwise."""
-        saved = self.saved
-        if saved is None:
-            raise RuntimeError(FREED_MESSAGE)
-        if self.plan.plain is None:
-            return [
-                self._other(what, index, saved[position], position, create_graph)
-                for position, (what, index) in enumerate(self.plan.saves)
-            ]
-        values = []
-        for position, value in enumerate(saved):
-            if isinstance(value, TensorBase):
-                if value._vc is not None or self.versions is not None:
-                    self._check_version(value, position)
-                if not create_graph:
-                    value = value._array
-            elif type(value) is Packed:
-                value = value.unpack() if create_graph else value.unpack()._array
-            values.append(value)
-        return values
-
-    def _other(self, what: str, index: Any, value: Any, position: int, create_graph: bool) -> Any:
-        """One saved value of a node that keeps more than arguments."""
-        if what == "out":
-            return self._output(value, index, create_graph)
-        if what == "argument":
-            if type(value) is Packed:
-                value = value.unpack()
-            elif isinstance(value, TensorBase):
-                self._check_version(value, position)
-            return value if create_graph else unwrap(value)
-        if what == "all argument" and not create_graph:
-            return tuple(map(unwrap, value))
-        return value
-
-    def _check_version(self, value: TensorBase, position: int) -> None:
-        expected = 0 if self.versions is None else self.versions[position]
-        found = version_of(value)
-        if found != expected:
-            made_by = value._node, value._nr
-            raise RuntimeError(stale_message(value._array, *made_by, found, expected))
-
-    def _output(self, value: Any, index: int, create_graph: bool) -> Any:
-        if type(value) is Packed:
-            array = value.unpack()._array
-        else:
-            array, counter, expected = value
-            if counter[0] != expected:
-                raise RuntimeError(stale_message(array, self, index, counter[0], expected))
-        if not create_graph:
-            return array
-        output = wrap(array)
-        output._rg, output._node, output._nr = True, self, index
-        return output
 
 
 class Packed:
@@ -247,6 +259,12 @@ class Packed:
 
     def unpack(self) -> Any:
         return self.unpack_hook(self.value)
+
+
+# What the code of ``straight`` refers to.
+_NAMES = {
+    "FREED_MESSAGE": FREED_MESSAGE, "Packed": Packed, "TensorBase": TensorBase, "unwrap": unwrap,
+}  # fmt: skip
 
 
 def stale_message(array: Any, node: Node | None, slot: int, found: int, expected: int) -> str:
@@ -290,12 +308,9 @@ def type_string(array: Any) -> str:
 
 def zeros_for(like: Any, shape: tuple, dtype: Any, create_graph: bool) -> Any:
     """Zeros on the device of the gradient ``like``."""
-    from ..backends.registry import backend_of
+    from ..backends.registry import new
 
-    array = unwrap(like)
-    backend = backend_of(array)
-    with backend.on(backend.device_of(array)):
-        zeros = backend.xp.zeros(shape, dtype)
+    zeros = new("zeros", unwrap(like), shape, dtype)
     return wrap(zeros) if create_graph else zeros
 
 

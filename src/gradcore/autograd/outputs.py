@@ -6,7 +6,7 @@ from typing import Any
 
 from ..ops.promotion import is_differentiable_dtype
 from ..ops.shape import view
-from .inplace import adopt
+from .inplace import adopt, bump
 from .state import state
 from .variable import TensorBase, wrap
 
@@ -24,7 +24,7 @@ _DIRTY_VIEW = (
     "can ask on the forum https://discuss.pytorch.org/ if you need help to do this change."
 )
 _SAVED_INPUT_RETURNED = (
-    "A input that has been returned as-is as output is being saved for backward. This is not "
+    "An input that has been returned as-is as output is being saved for backward. This is not "
     "supported if you override setup_context. You should return and save a view of the input "
     "instead, e.g. with x.view_as(x) or setup ctx inside the forward function itself."
 )
@@ -73,15 +73,12 @@ def _attach(y: Any, node: Any, slot: int) -> None:
 
 
 def _finish_dirty(y: Any, node: Any, slot: int, recorded: bool, count: int) -> None:
+    bump(y)
     if not recorded:
         return
     if y._rg and y._node is None:
         raise RuntimeError(_DIRTY_LEAF)
-    if y._base is None:
-        y._grad = None
-        _attach(y, node, slot)
-        return
-    if count > 1:
+    if y._base is not None and count > 1:
         raise RuntimeError(_DIRTY_VIEW)
     written = wrap(y._array)
     _attach(written, node, slot)

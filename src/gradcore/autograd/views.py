@@ -16,19 +16,63 @@ from .state import state
 from .variable import TensorBase, wrap
 
 
+_AMBIGUOUS = (
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
+    "code by moving both the view and the inplace either both inside the {0} block (if you don't "
+    "want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+)
+# What ViewInfo.creation forbids, and why.
+_FORBIDDEN = {
+    "no_grad": "with grad mode enabled. " + _AMBIGUOUS.format("no_grad"),
+    "inference": "with grad mode enabled. " + _AMBIGUOUS.format("inference_mode"),
+    "multi_output": (
+        "This view is the output of a function that returns multiple views. Such functions do not "
+        "allow the output views to be modified inplace. You should replace the inplace operation "
+        "by an out-of-place one."
+    ),
+    "custom": (
+        "This view was created inside a custom Function (or because an input was returned as-is) "
+        "and the autograd logic to handle view+inplace would override the custom backward "
+        "associated with the custom Function, leading to incorrect gradients. This behavior is "
+        "forbidden. You can fix this by cloning the output of the custom Function."
+    ),
+}
+
+
+def forbidden_write(view: Any, is_written: str) -> RuntimeError:
+    """The error for a write into a view (or, through another name, into its memory)."""
+    creation = view._view.creation
+    if view._node is not None:
+        name = view._node.name().rpartition("Backward")[0]
+        return RuntimeError(
+            f"Output {view._nr} of {name} is a view and {is_written} modified inplace. "
+            f"{_FORBIDDEN[creation]}"
+        )
+    mode = "inference" if creation == "inference" else "no_grad"
+    return RuntimeError(
+        f"A view was created in {mode} mode and {is_written} modified inplace "
+        f"{_FORBIDDEN[creation]}"
+    )
+
+
 def refresh(view: Any) -> None:
-    """Bring a view's node up to date with its base after an in-place write."""
+    """Bring a view's node up to date with its base after an in-place write.
+
+    RuntimeError for a view whose history does not follow its base's.
+    """
     info = view._view
     if info.version == view._vc[0]:
         return
-    info.version = view._vc[0]
     base = view._base
+    if base._rg and info.creation is not None and state.grad_enabled:
+        raise forbidden_write(view, "its base or another view of its base has been")
+    info.version = view._vc[0]
     if not base._rg or info.creation is not None:
         return
     if view._node is None and view._rg:
         return  # a leaf of its own
     replayed = replay(base, info.steps)
-    view._rg, view._node, view._nr = True, replayed._node, replayed._nr
+    set_history(view, replayed._node, replayed._nr)
 
 
 def replay(tensor: Any, steps: Sequence[tuple]) -> Any:
@@ -67,7 +111,7 @@ class CopySlices(Node):
         return rest, written
 
     def name(self) -> str:
-        return "CopySlices"
+        return "torch::autograd::CopySlices"
 
 
 def replay_raw(array: Any, steps: Sequence[tuple]) -> Any:
@@ -90,7 +134,17 @@ def rebase(view: Any, written: Any) -> None:
         None if not t._rg else (t if t._node is None else t._node) for t in ends
     )
     node.slots = (base._nr, written._nr)
-    base._rg, base._node, base._nr = True, node, 0
+    set_history(base, node, 0)
+
+
+def set_history(tensor: Any, node: Node, slot: int) -> None:
+    """Make ``tensor`` output ``slot`` of ``node``; a gradient that it retains is that of now on."""
+    old = tensor._node
+    if old is not None and old.extras is not None and tensor.__dict__.get("_retains_grad"):
+        retained = old.extras.retained.pop(tensor._nr, None)
+        if retained is not None:
+            node.attach().retained[slot] = retained
+    tensor._rg, tensor._node, tensor._nr = True, node, slot
 
 
 def same_history(tensor: TensorBase) -> Any:

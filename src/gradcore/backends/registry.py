@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .device import device
 from .protocol import Backend
+
+# Inside ``with quiet():`` NumPy gives no floating point warnings: PyTorch has none.
+quiet = functools.partial(np.errstate, all="ignore")
 
 _by_array_type: dict[type, Backend] = {}
 _by_device_type: dict[str, Backend] = {}
@@ -66,6 +72,21 @@ def write(target: Any, values: Any) -> None:
     backend = backend_of(target)
     with backend.on(backend.device_of(target)):
         target[...] = values
+
+
+def new(fill: str, like: Any, shape: tuple | None = None, dtype: Any = None) -> Any:
+    """``zeros``, ``ones`` or ``empty`` on the device of ``like``; its shape and dtype by default."""
+    backend = backend_of(like)
+    with backend.on(backend.device_of(like)):
+        make = getattr(backend.xp, fill)
+        return make(like.shape if shape is None else shape, like.dtype if dtype is None else dtype)
+
+
+def cast(array: Any, dtype: Any) -> Any:
+    """``array.astype(dtype)`` on its own device."""
+    backend = backend_of(array)
+    with backend.on(backend.device_of(array)):
+        return array.astype(dtype)
 
 
 def raise_if_mixed(arrays: Iterable[Any]) -> None:

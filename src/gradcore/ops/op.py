@@ -52,7 +52,7 @@ class Rule:
 class Plan:
     """What one call keeps and computes, given which of its arguments need a gradient."""
 
-    __slots__ = ("saves", "calls", "plain", "keeps_output")
+    __slots__ = ("saves", "calls", "plain", "keeps_output", "keeps_tensors", "runners")
 
     def __init__(self, op: Op, needed: tuple[bool, ...]) -> None:
         saves: list[str] = []
@@ -71,6 +71,12 @@ class Plan:
         if all(what == "argument" for what, _ in self.saves):
             self.plain = tuple(index for _, index in self.saves)
         self.keeps_output = self.saves == (("out", 0),)
+        # Only tensors are dropped after backward, so that a graph without any can run again.
+        self.keeps_tensors = any(
+            what in ("argument", "out", "all argument") for what, _ in self.saves
+        )
+        # type of the raw gradient -> the node's backward step (autograd/straight.py)
+        self.runners: dict[type, Callable[..., tuple]] = {}
         first = op.outputs
         self.calls = tuple(
             (index, rule, tuple(_source(name, saves, first) for name in rule.names))

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backends.default import default_complex_dtype, default_dtype
 from ..backends.dtype import BOOL, COMPLEX, FLOATING, INTEGRAL, from_numpy_dtype
-from ..backends.registry import backend_of, is_array
+from ..backends.registry import backend_of, cast, is_array
 
 _BOOL = np.dtype("bool")
 _INT64 = np.dtype("int64")
@@ -109,7 +109,7 @@ def unify(operands: list, promotion: str, name: str) -> list:
             result.append(x)
         elif is_array(x):
             if type(x) is not type(arrays[0]) or x.dtype != dtype:
-                x = x.astype(dtype)
+                x = cast(x, dtype)
             result.append(x)
         elif weak:
             result.append(x)
@@ -151,4 +151,12 @@ TYPE_NAMES = {
     "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
     "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
     "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+}  # fmt: skip
+
+# What PyTorch's C++ calls them, which a few messages show.
+C_NAMES = {
+    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
+    "int64": "long long", "int32": "int", "int16": "short", "int8": "signed char",
+    "uint8": "unsigned char", "bool": "bool", "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
 }  # fmt: skip

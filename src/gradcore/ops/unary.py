@@ -235,7 +235,7 @@ frac.vjp(x=lambda g: g)
 
 @op(pointwise=True)
 def sign(xp, x):
-    return xp.sign(x)
+    return xp.where(x == x, xp.sign(x), 0)  # 0 for nan too
 
 
 sign.vjp(x=lambda g: g * 0)

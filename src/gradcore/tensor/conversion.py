@@ -368,7 +368,7 @@ def _deepcopy(self, memo):
 def _own_attributes(tensor: Any) -> dict:
     """What the user put on the tensor: not hooks, not notes of autograd."""
     hidden = ("_backward_hooks", "_post_accumulate_grad_hooks", "_accumulate_grad",
-              "_accumulate_extras", "_retains_grad", "_inference")  # fmt: skip
+              "_accumulate_extras", "_retains_grad")  # fmt: skip
     return {k: v for k, v in tensor.__dict__.items() if k not in hidden}
 
 

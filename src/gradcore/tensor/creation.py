@@ -12,7 +12,7 @@ from ..backends import registry
 from ..backends.default import default_complex_dtype, default_dtype
 from ..backends.device import device as Device
 from ..backends.dtype import from_numpy_dtype, to_numpy_dtype
-from ..backends.registry import backend_for, is_array
+from ..backends.registry import backend_for, cast, is_array
 
 
 def resolve_device(device: Any) -> Device:
@@ -156,7 +156,7 @@ def _copy_tensor(source: Any, dtype: Any, device: Any, requires_grad: bool) -> A
     )
     out = source.detach().clone()
     if dtype is not None:
-        out = wrap(out._array.astype(dtype))
+        out = wrap(cast(out._array, dtype))
     if device is not None:
         out = out.to(device=device)
     return out.requires_grad_(True) if requires_grad else out

@@ -11,10 +11,10 @@ from ..autograd.inplace import adopt, bump, check_writable, inplace, writable
 from ..autograd.state import state
 from ..autograd.variable import TensorBase, unwrap
 from ..autograd.views import same_history
-from ..backends.registry import backend_of
+from ..backends.registry import backend_of, new
 from ..ops import index as I
-from ..ops import views
 from ..ops.arguments import variable_ints
+from ..ops.diagonals import diagonal
 from ..ops.masking import masked_fill, masked_fill_arguments
 from ..ops.registry import FUNCTIONS, public
 from ..ops.selecting import CALLS, number_for
@@ -75,8 +75,7 @@ def copy_(self, src, non_blocking=False):
     if not isinstance(src, TensorBase):
         if not isinstance(src, (bool, int, float, complex)):
             raise TypeError(
-                "copy_(): argument 'other' (position 1) must be Tensor, "
-                f"not {type(src).__name__}"
+                f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}"
             )
         return fill_(self, src)
     shape, given = tuple(self._array.shape), tuple(src._array.shape)
@@ -114,8 +113,7 @@ def fill_(self, value):
         number = number_for(self._array.dtype, value)
     except TypeError:
         raise TypeError(
-            "fill_() received an invalid combination of arguments - got "
-            f"({type(value).__name__})"
+            f"fill_() received an invalid combination of arguments - got ({type(value).__name__})"
         ) from None
     array = self._array
     if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
@@ -174,8 +172,8 @@ def fill_diagonal_(self, fill_value, wrap=False):
     parts = [as_strided_view(self, (n,), (sum(steps),))]
     rows, columns = array.shape[0], array.shape[1]
     if wrap and array.ndim == 2 and rows > columns + 1:
-        for start in range(columns + 1, rows, columns + 1):
-            parts.append(views.diagonal(basic_index(self, key=(slice(start, None),))))
+        starts = range(columns + 1, rows, columns + 1)
+        parts += [diagonal(basic_index(self, key=(slice(start, None),))) for start in starts]
     for part in parts:
         fill_(part, fill_value)
     return self
@@ -246,8 +244,7 @@ def _resized(array: Any, shape: tuple[int, ...]) -> Any:
     if array.flags.c_contiguous and size <= array.size:
         return array.reshape(-1)[:size].reshape(shape)
     backend = backend_of(array)
-    with backend.on(backend.device_of(array)):
-        out = backend.xp.empty(shape, array.dtype)
+    out = new("empty", array, shape)
     flat = backend.xp.ascontiguousarray(array).reshape(-1)
     out.reshape(-1)[: flat.size] = flat[:size]
     return out
@@ -273,8 +270,7 @@ def set_(self, source=None):
         raise TypeError(f"set_(): argument 'source' must be Tensor, not {type(source).__name__}")
     elif source._array.dtype != self._array.dtype:
         raise RuntimeError(
-            "Could not set tensor of type "
-            f"{source.dtype} to a tensor of type {self.dtype}"
+            f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}"
         )
     else:
         self._array = source._array

@@ -16,7 +16,7 @@ def _matmul(self, other):
 
 
 def _rmatmul(self, other):
-    other = as_operand(other)
+    other = other if isinstance(other, Tensor) else as_operand(other)
     return other if other is NotImplemented else FUNCTIONS["matmul"](other, self)
 
 

@@ -17,6 +17,7 @@ from ..ops import unary as U
 from ..ops.operand import as_operand, require_tensor
 from ..ops.promotion import BOOL, category, result_dtype
 from ..ops.registry import FUNCTIONS, INPLACE, METHODS, public
+from .creation import tensor
 
 # name of the op, one line of documentation, aliases
 _UNARY: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
@@ -46,10 +47,7 @@ _UNARY: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (U.ceil, "Smallest integer that is not below x", ()),
     (U.trunc, "x without its fraction", ("fix",)),
     (U.frac, "The fraction of x, with its sign", ()),
-    (U.sign, "-1, 0 or 1", ()),
-    (U.sgn, "sign(x); x / |x| for complex x", ()),
     (U.abs, "Absolute value", ("absolute",)),
-    (U.square, "x * x", ()),
     (U.sigmoid, "1 / (1 + exp(-x))", ()),
     (U.relu, "max(x, 0)", ()),
     (U.erf, "Error function", ()),
@@ -95,7 +93,11 @@ _BINARY: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (P.right_shift, "x >> y", ()),
 )
 
-_SCALARS_FIRST = {"xlogy", "remainder", "bitwise_and", "bitwise_or", "bitwise_xor"}
+# Of the functions of two arguments these take a number first, and those take no number at all.
+_NUMBER_FIRST = """xlogy remainder bitwise_and bitwise_or bitwise_xor bitwise_left_shift
+    bitwise_right_shift""".split()
+_TENSORS_ONLY = """maximum minimum fmax fmin atan2 hypot logaddexp logaddexp2 heaviside logical_and
+    logical_or logical_xor""".split()
 _RENAMED = {"left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift"}
 
 
@@ -108,9 +110,15 @@ def _named(function: Callable, name: str, doc: str, signature: str) -> Callable:
 def _with_out(call: Callable, name: str) -> Callable:
     """A binary operator as a function that checks its input and takes ``out=``."""
 
+    number_first, tensors_only = name in _NUMBER_FIRST, name in _TENSORS_ONLY
+    second = "values" if name == "heaviside" else "other"
+
     def function(input: Any, other: Any, *, out: Any = None) -> Any:
-        if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
-            require_tensor(name, "input", input)
+        if not isinstance(input, TensorBase):
+            if not number_first or not isinstance(other, TensorBase):
+                require_tensor(name, "input", input)
+        elif tensors_only and not isinstance(other, TensorBase):
+            require_tensor(name, second, other, 2)
         if out is not None:
             return write_out(call, out, input, other)
         result = call(input, other)
@@ -134,6 +142,36 @@ for _op, _doc, _aliases in _BINARY:
     _function = _with_out(OPERATORS[_op.name], _public_name)
     _function = _named(_function, _public_name, _doc, "input, other, *, out=None")
     public(name=_public_name, inplace=True, aliases=_aliases)(_function)
+
+_sign, _sgn, _square = map(unary, (U.sign, U.sgn, U.square))
+
+
+@public(inplace=True)
+def sign(input, *, out=None):
+    """-1, 0 or 1 by the sign of each element; bools as they are."""
+    if require_tensor("sign", "input", input)._array.dtype.kind == "b":
+        return FUNCTIONS["bitwise_or"](input, input, out=out)
+    if input._array.dtype.kind == "c":
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign doesn't allow complex numbers. Use torch.sgn instead."
+        )
+    return _sign(input, out=out)
+
+
+@public(inplace=True)
+def sgn(input, *, out=None):
+    """``sign(x)``; ``x / |x|`` for complex x, 0 where it is 0."""
+    kind = require_tensor("sgn", "input", input)._array.dtype.kind
+    return _sgn(input, out=out) if kind == "c" else sign(input, out=out)
+
+
+@public(inplace=True)
+def square(input, *, out=None):
+    """``x * x``; bools give int64."""
+    if require_tensor("square", "input", input)._array.dtype.kind == "b":
+        return pow(input, 2, out=out)
+    return _square(input, out=out)
+
 
 _add, _sub, _mul, _div, _pow = map(binary, (P.add, P.sub, P.mul, P.div, P.pow))
 
@@ -172,7 +210,9 @@ def _binary_call(name: str, call: Callable, input: Any, other: Any, out: Any) ->
     if out is not None:
         return write_out(call, out, input, other)
     if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
-        require_tensor(name, "input", input)
+        if name == "pow" or not isinstance(input, (int, float, complex)):
+            require_tensor(name, "input", input)
+        input = tensor(input)
     result = call(input, other)
     if result is NotImplemented:
         require_tensor(name, "other", other, 2)
@@ -208,7 +248,7 @@ def sub(input, other, *, alpha=1, out=None):
 @public(aliases=())
 def rsub(input, other, *, alpha=1):
     """``other - alpha * input``."""
-    return sub(other, input, alpha=alpha)
+    return sub(other, require_tensor("rsub", "input", input), alpha=alpha)
 
 
 @public(inplace=True, aliases=("multiply",))
@@ -229,7 +269,7 @@ def div(input, other, *, rounding_mode=None, out=None):
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
             f"'{rounding_mode}'"
         )
-    return _binary_call("div", _trunc_divide, input, other, out)
+    return _binary_call("div", _truncated_quotient, input, other, out)
 
 
 @public(inplace=True)
@@ -239,7 +279,19 @@ def true_divide(input, other, *, out=None):
 
 
 _trunc_divide = binary(P.trunc_divide)
+_trunc_divide_integers = binary(P.trunc_divide_integers)
 _floor_divide_op = binary(P.floor_divide)
+
+
+def _are_integral(*operands: Any) -> bool:
+    return category(result_dtype([getattr(v, "_array", v) for v in operands])) < 2
+
+
+def _truncated_quotient(input: Any, other: Any) -> Any:
+    if not _are_integral(input, other):
+        return _trunc_divide(input, other)
+    _check_zero_division(input, other)
+    return _trunc_divide_integers(input, other)
 
 
 def _check_zero_division(input: Any, other: Any) -> None:
@@ -272,6 +324,9 @@ def _power(input, exponent):
             kind in "iu" and isinstance(exponent, int)
         ) or kind == "c":
             return _pow_scalar(input, exponent=exponent)
+    if isinstance(exponent, TensorBase) and exponent._array.dtype.kind == "i":
+        if _are_integral(input, exponent):
+            return P.pow_integers(input, exponent)
     return _pow(input, exponent)
 
 

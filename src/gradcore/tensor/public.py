@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from ..autograd.modes import (
     enable_grad,
     inference_mode,
@@ -142,7 +143,7 @@ __all__ = [
     "float64", "from_numpy", "get_default_device", "get_default_dtype", "get_num_threads", "get_printoptions",
     "get_rng_state", "half", "iinfo", "inf", "inference_mode", "initial_seed", "int", "int16",
     "int32", "int64", "int8", "is_complex", "is_floating_point", "is_grad_enabled",
-    "is_inference_mode_enabled", "is_nonzero", "is_tensor", "layout", "long", "manual_seed",
+    "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "is_inference_mode_enabled", "is_nonzero", "is_tensor", "layout", "long", "manual_seed",
     "memory_format", "nan", "newaxis", "no_grad", "numel", "pi", "preserve_format", "printoptions",
     "promote_types", "result_type", "seed", "set_default_device", "set_default_dtype",
     "set_grad_enabled", "set_num_threads", "set_printoptions", "set_rng_state", "short",

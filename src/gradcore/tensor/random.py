@@ -18,7 +18,7 @@ from ..autograd.variable import TensorBase, wrap
 from ..backends.default import default_dtype
 from ..backends.device import device as Device
 from ..backends.dtype import to_numpy_dtype
-from ..backends.registry import backend_for, backend_of
+from ..backends.registry import backend_for, backend_of, new
 from ..ops.operand import require_tensor, size_tuple
 from ..ops.registry import public
 from .conversion import complete
@@ -325,18 +325,11 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None
 def bernoulli(input, p=None, *, generator=None, out=None):
     """0 or 1, with the probabilities of ``input`` that it is 1 (or ``p`` everywhere)."""
     require_tensor("bernoulli", "input", input)
-    result = wrap(_empty_like(input)) if out is None else out
+    result = wrap(new("empty", input._array)) if out is None else out
     if p is not None:
         return result.bernoulli_(p, generator=generator)
     draw("fill_bernoulli", result._array, generator, input._array)
     return result
-
-
-def _empty_like(tensor: Any) -> Any:
-    array = tensor._array
-    backend = backend_of(array)
-    with backend.on(backend.device_of(array)):
-        return backend.xp.empty(array.shape, array.dtype)
 
 
 @public

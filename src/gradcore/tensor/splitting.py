@@ -7,6 +7,7 @@ gradients once; PyTorch forbids writing into them in place.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from ..autograd.dispatch import attach, link_inputs, link_view
@@ -22,8 +23,13 @@ from ..ops.registry import public
 from ..ops.shape import basic_index, select
 
 
-def _pieces(x: Any, name: str, primitive: Any, keys: Sequence[tuple], dim: int) -> tuple:
-    """Views of ``x`` at basic keys that cover it along ``dim``."""
+def _pieces(
+    x: Any, name: str, primitive: Any, keys: Sequence[tuple], dim: int, safe: bool = True
+) -> tuple:
+    """Views of ``x`` at basic keys that cover it along ``dim``.
+
+    Where they are not ``safe``, autograd does not know that they are views.
+    """
     if x._base is not None:
         refresh(x)
     array = x._array
@@ -34,6 +40,8 @@ def _pieces(x: Any, name: str, primitive: Any, keys: Sequence[tuple], dim: int) 
         link_inputs(node, (x,))
         for slot, piece in enumerate(pieces):
             attach(piece, node, slot)
+    if not safe:
+        return pieces
     creation = "multi_output" if state.grad_enabled else None
     for piece, key in zip(pieces, keys, strict=True):
         link_view(primitive, x, {"key": key}, piece, creation)
@@ -48,16 +56,38 @@ def _ranges(dim: int, sizes: Sequence[int]) -> list[tuple]:
     return keys
 
 
-@public(aliases=())
+@public
 def split(tensor, split_size_or_sections, dim=0):
     """Views of consecutive parts along ``dim``: of one size (the last may be smaller), or sizes.
 
     RuntimeError for a negative size, or sizes that do not add up to the dimension.
     """
-    require_tensor("split", "tensor", tensor)
-    if not hasattr(split_size_or_sections, "__index__"):
-        return split_with_sizes(tensor, split_size_or_sections, dim)
-    size = int_argument("split", "split_size", split_size_or_sections, 2)
+    return _split("split", tensor, split_size_or_sections, dim)
+
+
+@public
+def unsafe_split(tensor, split_size_or_sections, dim=0):
+    """:func:`split` whose parts may be written in place, which autograd does not notice."""
+    return _split("unsafe_split", tensor, split_size_or_sections, dim)
+
+
+@public
+def split_with_sizes(input, split_sizes, dim=0):
+    """Views of consecutive parts of the given sizes along ``dim``."""
+    return _split_sizes("split_with_sizes", input, split_sizes, dim)
+
+
+@public
+def unsafe_split_with_sizes(input, split_sizes, dim=0):
+    """:func:`split_with_sizes` whose parts may be written in place unnoticed by autograd."""
+    return _split_sizes("unsafe_split_with_sizes", input, split_sizes, dim)
+
+
+def _split(name: str, tensor: Any, size_or_sizes: Any, dim: int) -> tuple:
+    require_tensor(name, "tensor", tensor)
+    if not hasattr(size_or_sizes, "__index__"):
+        return _split_sizes(f"{name}_with_sizes", tensor, size_or_sizes, dim)
+    size = int_argument(name, "split_size", size_or_sizes, 2)
     if tensor.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     axis = normalize_dim(dim, tensor.ndim)
@@ -69,15 +99,13 @@ def split(tensor, split_size_or_sections, dim=0):
             f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}"
         )
     count = max(1, -(-n // size)) if size else 1
-    sizes = [min(size, n - i * size) for i in range(count)]
-    return _pieces(tensor, "SplitBackward0", basic_index, _ranges(axis, sizes), axis)
+    keys = _ranges(axis, [min(size, n - i * size) for i in range(count)])
+    return _pieces(tensor, *_kind(name), keys, axis, name == "split")
 
 
-@public
-def split_with_sizes(input, split_sizes, dim=0):
-    """Views of consecutive parts of the given sizes along ``dim``."""
-    require_tensor("split_with_sizes", "input", input)
-    sizes = ints_argument("split_with_sizes", "split_sizes", split_sizes, 2)
+def _split_sizes(name: str, input: Any, split_sizes: Any, dim: int) -> tuple:
+    require_tensor(name, "input", input)
+    sizes = ints_argument(name, "split_sizes", split_sizes, 2)
     if input.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     axis = normalize_dim(dim, input.ndim)
@@ -92,12 +120,27 @@ def split_with_sizes(input, split_sizes, dim=0):
             f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
             f"dimension {axis}), but got split_sizes={list(sizes)}"
         )
-    return _pieces(input, "SplitWithSizesBackward0", basic_index, _ranges(axis, sizes), axis)
+    return _pieces(input, *_kind(name), _ranges(axis, sizes), axis, name == "split_with_sizes")
+
+
+def _kind(name: str) -> tuple[str, Any]:
+    """The name of a split's node, and the primitive of its parts."""
+    return "".join(part.capitalize() for part in name.split("_")) + "Backward0", basic_index
 
 
 @public
 def chunk(input, chunks, dim=0):
     """At most ``chunks`` views of equal size along ``dim`` (the last may be smaller)."""
+    return _chunk(split, split_with_sizes, input, chunks, dim)
+
+
+@public
+def unsafe_chunk(input, chunks, dim=0):
+    """:func:`chunk` whose parts may be written in place, which autograd does not notice."""
+    return _chunk(unsafe_split, unsafe_split_with_sizes, input, chunks, dim)
+
+
+def _chunk(by_size: Any, by_sizes: Any, input: Any, chunks: Any, dim: int) -> tuple:
     if require_tensor("chunk", "input", input).ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     chunks = int_argument("chunk", "chunks", chunks, 2)
@@ -106,8 +149,8 @@ def chunk(input, chunks, dim=0):
     axis = normalize_dim(dim, input.ndim)
     n = input.shape[axis]
     if n == 0:
-        return split_with_sizes(input, [0] * chunks, axis)
-    return split(input, -(-n // chunks), axis)
+        return by_sizes(input, [0] * chunks, axis)
+    return by_size(input, -(-n // chunks), axis)
 
 
 @public
@@ -139,8 +182,8 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sectio
     bounds = [0, *cuts, n]
     lead = (slice(None),) * axis
     pieces = []
-    for start, stop in zip(bounds, bounds[1:], strict=False):
-        start, stop, _ = slice(start, stop).indices(n)
+    for cut in pairwise(bounds):
+        start, stop, _ = slice(*cut).indices(n)
         pieces.append(basic_index(input, key=(*lead, slice(start, max(start, stop)))))
     return tuple(pieces)
 
@@ -170,9 +213,12 @@ def _cuts(given: Any, n: int) -> list[int]:
 def _along(name: str, dim: Any, need: int, doc: str) -> Any:
     def function(input, indices_or_sections=None, *, indices=None, sections=None):
         require_tensor(name, "input", input)
-        given = next(v for v in (indices_or_sections, indices, sections) if v is not None)
-        if isinstance(given, str):
-            raise TypeError(f"{name}() received an invalid combination of arguments")
+        given = next((v for v in (indices_or_sections, indices, sections) if v is not None), None)
+        if not hasattr(given, "__index__") and not isinstance(given, (list, tuple)):
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments. Expected sections as an "
+                f"int or indices as a tuple of ints, got {type(given).__name__}"
+            )
         if input.ndim < need:
             raise RuntimeError(
                 f"torch.{name} requires a tensor with at least {need} dimension, but got a "
@@ -193,7 +239,11 @@ def _along(name: str, dim: Any, need: int, doc: str) -> Any:
     return public(function)
 
 
-hsplit = _along("hsplit", lambda ndim: 0 if ndim == 1 else 1, 1,
-                "Views of parts side by side: along dimension 1, or 0 of a 1-d tensor.")  # fmt: skip
+hsplit = _along(
+    "hsplit",
+    lambda ndim: 0 if ndim == 1 else 1,
+    1,
+    "Views of parts side by side: along dimension 1, or 0 of a 1-d tensor.",
+)
 vsplit = _along("vsplit", lambda ndim: 0, 2, "Views of parts below one another.")
 dsplit = _along("dsplit", lambda ndim: 2, 3, "Views of parts along the third dimension.")

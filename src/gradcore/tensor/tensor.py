@@ -16,7 +16,14 @@ from ..autograd.hooks import RemovableHandle
 from ..autograd.inplace import bump
 from ..autograd.node import AccumulateGrad
 from ..autograd.state import state
-from ..autograd.variable import TensorBase, classes, version_counter, version_of, wrap
+from ..autograd.variable import (
+    TensorBase,
+    classes,
+    is_inference,
+    tracked_version,
+    version_counter,
+    wrap,
+)
 from ..autograd.views import refresh
 from ..backends.device import device
 from ..backends.dtype import dtype, from_numpy_dtype
@@ -182,6 +189,11 @@ class Tensor(TensorBase):
             return self
         if requires_grad and self._array.dtype.kind not in "fcV":
             raise RuntimeError(_GRAD_NEEDS_FLOAT)
+        if requires_grad and is_inference(self) and not state.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                "allowed."
+            )
         self._rg = requires_grad
         return self
 
@@ -201,13 +213,13 @@ class Tensor(TensorBase):
 
     @property
     def _version(self) -> int:
-        return version_of(self)
+        return tracked_version(self)
 
     def _is_view(self) -> bool:
         return self._base is not None
 
     def is_inference(self) -> bool:
-        return bool(self.__dict__.get("_inference", False))
+        return is_inference(self)
 
     @property
     def grad(self) -> Tensor | None:
@@ -242,18 +254,19 @@ class Tensor(TensorBase):
             )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
+        if value._array.shape != self._array.shape:
+            raise RuntimeError(
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "
+                f"size '{list(self.shape)}'. Please ensure that the gradient and the tensor are "
+                "the same size"
+            )
         if value._array.dtype != self._array.dtype:
             raise RuntimeError(
-                f"assigned grad has data of a different type: expected {self.dtype}, "
-                f"got {value.dtype}"
+                f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor of dtype "
+                f"'{self.dtype}'. The gradient must match the tensor's dtype."
             )
         if backend_of(value._array).device_of(value._array) != self.device:
             raise RuntimeError("assigned grad has data located on a different device")
-        if value._array.shape != self._array.shape:
-            raise RuntimeError(
-                f"assigned grad has data of a different size: expected {list(self.shape)}, "
-                f"got {list(value.shape)}"
-            )
 
     def backward(
         self,

@@ -83,9 +83,13 @@ class _Plan:
         self.channels = geometry.channels // geometry.groups
         self.outputs = geometry.outputs // geometry.groups
 
-    def weight(self, w: np.ndarray) -> np.ndarray:
-        """(groups, O/groups, C/groups * taps)."""
-        return w.reshape(self.geometry.groups, self.outputs, -1)
+    def weight(self, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+        """(groups, O/groups, C/groups * taps), and the bias as a last column if there is one."""
+        groups, outputs = self.geometry.groups, self.outputs
+        weight = w.reshape(groups, outputs, -1)
+        if b is None:
+            return weight
+        return np.concatenate([weight, b.reshape(groups, outputs, 1)], 2)
 
     def arranged(self, part: np.ndarray) -> np.ndarray:
         """(images, ...) with the images where the tiles have them."""
@@ -135,12 +139,23 @@ class _Plan:
         place(slab, part, origin, axis)
         return slab
 
-    def columns(self, x: np.ndarray, tile: _Tile) -> np.ndarray:
-        """The tile's windows as a matrix with C/groups * taps rows."""
-        windows = self.windows(self.slab(x, tile), tile)
-        columns = _scratch.get("columns", windows.shape, x.dtype)
-        np.copyto(columns, windows)
-        return columns.reshape(self.matrix_shape(tile, self.channels * self.geometry.taps))
+    def columns(self, x: np.ndarray, tile: _Tile, ones: bool = False) -> np.ndarray:
+        """The tile's windows as a matrix with C/groups * taps rows, and a last one of ones.
+
+        The row of ones multiplies a bias that is the weight's last column: adding the bias to the
+        product instead passes over the result once more (of a 3-channel 3x3 convolution: 30 %).
+        """
+        slab = self.slab(x, tile)
+        rows = self.channels * self.geometry.taps
+        columns = _scratch.get("columns", self.matrix_shape(tile, rows + ones), x.dtype)
+        if ones:
+            columns[..., rows, :] = 1
+        windows = self.windows(slab, tile)
+        axis = 0 if self.images_last else 1
+        split = (*windows.shape[:axis], _length(tile.groups), -1, *windows.shape[axis + 1 :])
+        windows = windows.reshape(split)  # splits an axis: a view
+        np.copyto(columns[..., :rows, :].reshape(windows.shape), windows)
+        return columns
 
     def windows(self, slab: np.ndarray, tile: _Tile) -> np.ndarray:
         """View ([images,] C, *kernel, *out[, images]) of a slab: every output's window."""
@@ -175,17 +190,16 @@ def columns_conv(
     """Cross-correlation: weight matrix times columns."""
     out = np.empty((geometry.batch, geometry.outputs, *geometry.out), x.dtype)
     plan = _Plan(geometry, x.itemsize, geometry.out[-1] < _SHORT_ROW)
-    weight = plan.weight(w)
-    pointwise = _is_pointwise(geometry)
+    weight = plan.weight(w, b)
+    pointwise = _is_pointwise(geometry) and b is None
     x = np.ascontiguousarray(x)
-    bias = None if b is None else b.reshape(-1, *(1,) * (len(geometry.out) + plan.images_last))
 
     def work(start: int, stop: int) -> None:
         for tile in plan.tiles[start:stop]:
             if pointwise:
                 columns = plan.slab(x, tile).reshape(plan.matrix_shape(tile, plan.channels))
             else:
-                columns = plan.columns(x, tile)
+                columns = plan.columns(x, tile, b is not None)
             part = plan.output_part(out, tile)
             shape = plan.matrix_shape(tile, plan.outputs)
             if plan.images_last:
@@ -194,10 +208,7 @@ def columns_conv(
                 product = part
             target = product.reshape(shape)  # splits and joins whole axes: a view
             np.matmul(weight[tile.groups], columns, out=target)
-            if bias is not None:
-                some = bias[tile.groups.start * plan.outputs : tile.groups.stop * plan.outputs]
-                np.add(product, some, out=part)
-            elif plan.images_last:
+            if plan.images_last:
                 np.copyto(part, product)
 
     parallel_for(work, len(plan.tiles), 1)

@@ -32,7 +32,9 @@ def _raise_out_of_range(index: Array, size: int, axis: int, wraps: bool, name: s
     if name == "index_select":
         raise IndexError("index out of range in self")
     if name in ("take", "put"):
-        raise IndexError(f"out of range: tried to access index {bad} on a tensor of {size} elements.")
+        raise IndexError(
+            f"out of range: tried to access index {bad} on a tensor of {size} elements."
+        )
     if name == "masked_scatter":
         raise RuntimeError("Number of elements of source < number of ones in mask")
     text = f"index {bad} is out of bounds for dimension {axis} with size {size}"
@@ -82,6 +84,8 @@ def _can_sum(out: Array, values: Array) -> bool:
 
 def _add_slices(out: Array, index: Array, values: Array, axis: int) -> None:
     """Add the slices of ``values`` at ``index`` of a dimension of ``out``."""
+    if not values.size:
+        return
     n, inner = out.shape[axis], prod(out.shape[axis + 1 :])
     flat = out.reshape(-1)
     values = np.ascontiguousarray(values)
@@ -195,9 +199,7 @@ def _cropped(x: Array, shape: tuple[int, ...]) -> Array:
     return x if x.shape == shape else x[tuple(slice(0, n) for n in shape)]
 
 
-def gather_backward(
-    xp: Any, x: Array, index: Array, *, axis: int, shape: tuple[int, ...]
-) -> Any:
+def gather_backward(xp: Any, x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) -> Any:
     out = np.zeros(shape, x.dtype)
     if index.ndim == 0 or not _can_sum(out, x):
         return NotImplemented
@@ -205,9 +207,7 @@ def gather_backward(
     return out
 
 
-def scatter_add(
-    xp: Any, x: Array, index: Array, src: Array, *, axis: int, out: Any = None
-) -> Any:
+def scatter_add(xp: Any, x: Array, index: Array, src: Array, *, axis: int, out: Any = None) -> Any:
     target = np.array(x, order="C") if out is None else out
     if index.ndim == 0 or not _can_sum(target, src):
         return NotImplemented

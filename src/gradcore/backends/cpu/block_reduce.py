@@ -1,0 +1,187 @@
+"""Reductions that do more per element than read it: variance, logsumexp, norms.
+
+They run block by block, over the threads: what is computed from a block stays in the L2 cache until
+it is summed up, so that memory is read once. 16-bit floats are computed with in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from math import prod as product_of
+from typing import Any
+
+import numpy as np
+
+from .blocks import is_half, map_blocks, row_products
+from .reduce import (
+    Axes,
+    Kernel,
+    accurate_sum,
+    amax,
+    amin,
+    finished,
+    normalised,
+    trailing_axes,
+)
+from .sums import dense_sum
+
+_FLOAT32 = np.dtype(np.float32)
+# Elements that are reduced at once where a block is read more than once.
+_BLOCK = 65_536
+
+
+def _work_dtype(x: np.ndarray) -> np.dtype:
+    return _FLOAT32 if is_half(x.dtype) else x.dtype
+
+
+def _is_line_by_line(x: np.ndarray, axes: tuple[int, ...]) -> bool:
+    """Whether blocks of whole results are long stretches of memory."""
+    count = product_of(x.shape[axis] for axis in axes)
+    some_kept = len(axes) < x.ndim
+    return some_kept and x.size > 0 and count <= 2 * _BLOCK and (x.ndim - 1 in axes or count < 64)
+
+
+def _of_lines(x: np.ndarray, axes: tuple[int, ...], results: list, kernel: Callable) -> None:
+    """Fill `results` with those of `kernel(block, axes)`, block by block along a kept axis."""
+    axis = max((a for a in range(x.ndim) if a not in axes), key=lambda a: x.shape[a])
+    before = (slice(None),) * axis
+
+    def work(start: int, stop: int) -> None:
+        where = (*before, slice(start, stop))
+        for result, value in zip(results, kernel(x[where], axes), strict=True):
+            result[where] = value
+
+    map_blocks(work, x.shape[axis], x.size // x.shape[axis])
+
+
+def _of_pieces(x: np.ndarray, axes: tuple[int, ...], kernel: Callable) -> tuple[list, int, int]:
+    """`kernel(block, axes)` of blocks along the longest reduced axis, that axis, and their length.
+
+    Every block but the last has that length.
+    """
+    axis = max(axes, key=lambda a: x.shape[a])
+    step = max(1, _BLOCK * x.shape[axis] // x.size)
+    starts = range(0, x.shape[axis], step)
+    found: list[Any] = [None] * len(starts)
+    before = (slice(None),) * axis
+
+    def work(first: int, last: int) -> None:
+        for i in range(first, last):
+            found[i] = kernel(x[(*before, slice(starts[i], starts[i] + step))], axes)
+
+    map_blocks(work, len(starts), x.size // len(starts))
+    return found, axis, step
+
+
+def _sum_of(term: Kernel, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The sum over `axes`, which stay with length 1, of what `term(block, axes)` sums of blocks."""
+    if x.size <= _BLOCK or not axes:
+        return term(x, axes)
+    if _is_line_by_line(x, axes):
+        shape = tuple(1 if axis in axes else length for axis, length in enumerate(x.shape))
+        result = np.empty(shape, term(x[(slice(0, 1),) * x.ndim], axes).dtype)
+        _of_lines(x, axes, [result], lambda block, axes: [term(block, axes)])
+        return result
+    if len(axes) == x.ndim and x.ndim > 1 and x.flags.c_contiguous:
+        return _sum_of(term, x.reshape(-1), (0,)).reshape((1,) * x.ndim)
+    found, axis, _ = _of_pieces(x, axes, term)
+    return np.add.reduce(np.concatenate(found, axis=axis), axis=axis, keepdims=True)
+
+
+# ------------------------------------------------------------------------------ variance
+
+
+def var_mean(xp: Any, x: np.ndarray, *, axes: Axes, correction: float, keepdims: bool) -> Any:
+    """The variance and the mean over `axes`, of a real floating array.
+
+    Each block is read from memory once and then from cache: its mean, then the squares of what is
+    left. Blocks are merged by Chan, Golub and LeVeque's formula (1983). The variance is the sum of
+    squares divided by `max(count - correction, 0)`.
+    """
+    if x.dtype.kind == "c":
+        return NotImplemented
+    axes = normalised(axes, x.ndim)
+    count = product_of(x.shape[axis] for axis in axes)
+    centre, squares = _moments(x, axes)
+    variance = squares / np.asarray(max(count - correction, 0), squares.dtype)
+    return tuple(
+        finished(result, axes, keepdims).astype(x.dtype, copy=False)
+        for result in (variance, centre)
+    )
+
+
+def std_mean(xp: Any, x: np.ndarray, *, axes: Axes, correction: float, keepdims: bool) -> Any:
+    """The standard deviation and the mean over `axes`, of a real floating array."""
+    result = var_mean(xp, x, axes=axes, correction=correction, keepdims=keepdims)
+    if result is NotImplemented:
+        return result
+    return np.sqrt(result[0]), result[1]
+
+
+def _moments(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the sum of squared deviations, with the axes kept as length 1."""
+    if x.size <= _BLOCK or not axes:
+        return _block_moments(x, axes)
+    if _is_line_by_line(x, axes):
+        shape = tuple(1 if axis in axes else length for axis, length in enumerate(x.shape))
+        results = [np.empty(shape, _work_dtype(x)) for _ in range(2)]
+        _of_lines(x, axes, results, _block_moments)
+        return results[0], results[1]
+    if len(axes) == x.ndim and x.ndim > 1 and x.flags.c_contiguous:
+        centre, squares = _moments(x.reshape(-1), (0,))
+        return centre.reshape((1,) * x.ndim), squares.reshape((1,) * x.ndim)
+    return _merged_moments(x, axes)
+
+
+def _block_moments(block: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    block = block.astype(_work_dtype(block), copy=False)
+    if not axes:
+        return block.copy(), np.where(np.isfinite(block), 0, np.nan).astype(block.dtype)
+    centre = accurate_sum(block, axes, block.dtype)
+    centre /= product_of(block.shape[axis] for axis in axes)
+    return centre, _sum_of_squares(np.subtract(block, centre), axes)
+
+
+def _sum_of_squares(block: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    trailing = trailing_axes(block, axes)
+    if not trailing:
+        return accurate_sum(np.multiply(block, block), axes, block.dtype)
+    rows = block.reshape(*block.shape[: block.ndim - trailing], -1)
+    squares = row_products(rows, rows).reshape(*rows.shape[:-1], *(1,) * trailing)
+    axes = axes[: len(axes) - trailing]
+    return accurate_sum(squares, axes, block.dtype) if axes else squares
+
+
+def _merged_moments(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The moments of blocks along the longest reduced axis, merged."""
+    found, axis, step = _of_pieces(x, axes, _block_moments)
+    centres = np.concatenate([centre for centre, _ in found], axis=axis)
+    squares = np.concatenate([square for _, square in found], axis=axis)
+    length = x.shape[axis]
+    lengths = np.full(len(found), step)
+    lengths[-1] = length - step * (len(found) - 1)
+    weights = (lengths / length).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+    centre = np.sum(centres * weights, axis=axis, keepdims=True)
+    share = product_of(x.shape[a] for a in axes) * weights
+    between = np.sum((centres - centre) ** 2 * share, axis=axis, keepdims=True)
+    total = np.sum(squares, axis=axis, keepdims=True, dtype=between.dtype) + between
+    return centre.astype(centres.dtype), total.astype(squares.dtype)
+
+
+# ----------------------------------------------------------------------------- logsumexp
+
+
+def logsumexp(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
+    """log(sum(exp(x))) over `axes` of a real floating array, without overflow."""
+    if x.dtype.kind == "c" or not x.size:
+        return NotImplemented
+    axes = normalised(axes, x.ndim)
+    highest = amax(xp, x, axes=axes, keepdims=True).astype(_work_dtype(x), copy=False)
+    # Where all are -inf, or one is inf, the difference would be nan.
+    highest = np.where(np.isinf(highest), highest.dtype.type(0), highest)
+    if _is_line_by_line(x, axes):
+        total = np.empty(highest.shape, highest.dtype)
+        _of_lines(x, axes, [total], lambda block, axes: [_block_exponentials(block, axes)])
+        ...
+    return finished(result, axes, keepdims)
