@@ -7,7 +7,7 @@ few lines, because at small sizes a program's time is spent right here, and send
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..backends.registry import device_of, is_array, raise_if_mixed
@@ -24,42 +24,49 @@ _new = object.__new__
 
 def call(self: Op, *args: Any, **attributes: Any) -> Any:
     """``Op.__call__``: arrays give arrays; as soon as one argument is a Tensor, Tensors."""
-    for x in args:
-        if isinstance(x, TensorBase):
-            break
-    else:
-        kernel = self.kernels.get(type(args[0]))
-        return (kernel or self.kernel(args))(*args, **attributes)
+    kernel = self.kernels.get(type(args[0])) if args else None
+    if kernel is not None:
+        for x in args:
+            if isinstance(x, TensorBase):
+                break
+        else:
+            return kernel(*args, **attributes)
     arrays: list[Any] = []
+    edges: list[Any] = []
+    slots: list[int] | None = None
     tracked = mixed = False
     kind = None
     for x in args:
+        edge = None
         if isinstance(x, TensorBase):
             if x._base is not None:
                 refresh(x)
             if x._rg:
                 tracked = True
-            array = x._array
+                edge = x._node or x
+                if x._nr:
+                    slots = slots or [0] * len(args)
+                    slots[len(edges)] = x._nr
+            x = x._array
             if kind is None:
-                kind = type(array)
-            elif type(array) is not kind:
+                kind = type(x)
+            elif type(x) is not kind:
                 mixed = True
-            arrays.append(array)
-        else:
-            arrays.append(x)
+        arrays.append(x)
+        edges.append(edge)
+    if kind is None:
+        return self.kernel(args)(*args, **attributes)
     if mixed:
         arrays = bring_together(arrays, self)
     if self.promotion is not None:
         arrays = unify(arrays, self.promotion, self.name)
-    kernel = self.kernels.get(kind)
-    if kernel is None:
-        kernel = self.kernel(arrays)
+    kernel = self.kernels.get(kind) or self.kernel(arrays)
     try:
         result = kernel(*arrays, **attributes)
     except (TypeError, ValueError) as error:
         raise explained(self, arrays, error) from error
     if tracked and state.recording and self.differentiable:
-        return record(self, args, attributes, result)
+        return _record(self, args, attributes, result, edges, slots)
     return _plain(self, args, attributes, result)
 
 
@@ -103,15 +110,20 @@ def _plain(op: Op, args: tuple, attributes: dict, result: Any) -> Any:
 
 def record(op: Op, args: tuple, attributes: dict, result: Any) -> Any:
     """Make the Node of a call and the Tensors that it gave."""
-    if op.outputs == 1 and result.dtype.kind not in "fcV":
+    return _record(op, args, attributes, result, *find_edges(args))
+
+
+def _record(
+    op: Op, args: tuple, attributes: dict, result: Any, edges: Sequence, slots: Sequence | None
+) -> Any:
+    single = op.outputs == 1
+    if single and result.dtype.kind not in "fcV":
         return _plain(op, args, attributes, result)
-    node = OpNode() if op.outputs == 1 else OutputsNode()
-    node.op = op
-    node.seq = next(sequence)
-    node.extras = None
-    link_inputs(node, args)
-    node.plan = op.plan(tuple([edge is not None for edge in node.edges]))
-    if op.outputs == 1:
+    node = OpNode() if single else OutputsNode()
+    node.op, node.seq, node.extras = op, next(sequence), None
+    node.edges, node.slots = edges, slots
+    node.plan = plan = op.plan(tuple([edge is not None for edge in edges]))
+    if single:
         node.shape, node.dtype = result.shape, result.dtype
         outputs = wrap(result)
         outputs._rg, outputs._node = True, node
@@ -124,16 +136,14 @@ def record(op: Op, args: tuple, attributes: dict, result: Any) -> Any:
             attach(wrap(r), node, i) if i in op.differentiable else wrap(r)
             for i, r in enumerate(result)
         )
-    if state.mode is SPECIAL:
-        save(node, args, attributes, outputs)
-        if state.anomaly:
-            from .anomaly import remember
-
-            remember(node)
-    elif node.plan.plain is not None:
+    if plan.plain is not None and state.mode is not SPECIAL:
         save_arguments(node, args)
-    else:
-        save(node, args, attributes, outputs)
+        return outputs
+    save(node, args, attributes, outputs)
+    if state.anomaly:
+        from .anomaly import remember
+
+        remember(node)
     return outputs
 
 
@@ -145,18 +155,22 @@ def attach(tensor: Any, node: Any, slot: int) -> Any:
 
 def link_inputs(node: Any, args: tuple) -> None:
     """Set the edges of a node to where the gradients of its arguments go."""
+    node.edges, node.slots = find_edges(args)
+
+
+def find_edges(args: tuple) -> tuple[Sequence, Sequence | None]:
+    """Where the gradients of ``args`` go: nodes or leaves, and the outputs of these nodes."""
     edges = []
     slots = None
     for i, x in enumerate(args):
         if isinstance(x, TensorBase) and x._rg:
-            edges.append(x if x._node is None else x._node)
+            edges.append(x._node or x)
             if x._nr:
                 slots = slots or [0] * len(args)
                 slots[i] = x._nr
         else:
             edges.append(None)
-    node.edges = tuple(edges)
-    node.slots = slots if slots is None else tuple(slots)
+    return edges, slots
 
 
 def save_arguments(node: OpNode, args: tuple) -> None:

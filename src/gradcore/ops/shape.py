@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from .op import op
+from .op import Op, op
+
+
+class ViewOp(Op):
+    """An op with one argument, whose memory its result shares.
+
+    ``tensor/viewing.py`` gives it a shorter way from Tensor to Tensor than other ops have: a view
+    costs so little that the way is all of it.
+    """
+
+    def __init__(self, body: Callable[..., Any], **flags: Any) -> None:
+        super().__init__(body, view=True, **flags)
+        # the body with its xp, by the type of array
+        self.bodies: dict[type, Callable[..., Any]] = {}
+
+
+def view_op(body: Callable[..., Any] | None = None, **flags: Any) -> Any:
+    """Make a :class:`ViewOp` of a body."""
+    if body is None:
+        return lambda body: ViewOp(body, **flags)
+    return ViewOp(body, **flags)
 
 # ------------------------------------------------------------------- expanding, casting
 
@@ -16,6 +37,8 @@ from .op import op
 def sum_to(xp, x, *, shape):
     """Sum over the axes along which ``shape`` was broadcast: the adjoint of expand."""
     lead = x.ndim - len(shape)
+    if lead == 1 and x.shape[1:] == shape:  # the gradient of a bias
+        return xp.add.reduce(x, 0, x.dtype)
     axes = tuple(range(lead)) + tuple(
         lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1
     )
@@ -24,11 +47,12 @@ def sum_to(xp, x, *, shape):
     return total if total.shape == tuple(shape) else total.reshape(shape)
 
 
-@op(view=True)
+@view_op
 def expand(xp, x, *, shape):
-    out = xp.broadcast_to(x, shape)
-    # Where nothing is repeated the result can be written to; broadcast_to says it cannot.
-    return x.reshape(shape) if out.size == x.size else out
+    if x.size == prod(shape):
+        # Nothing is repeated, so the result can be written to; broadcast_to says it cannot.
+        return x.reshape(shape)
+    return xp.broadcast_to(x, shape)
 
 
 sum_to.vjp(x=lambda g, x_shape: expand(g, shape=x_shape))
@@ -64,7 +88,7 @@ contiguous_copy.vjp(x=lambda g: g)
 # --------------------------------------------------------------------------------- views
 
 
-@op(view=True)
+@view_op
 def view(xp, x, *, shape):
     return x.reshape(shape)
 
@@ -81,7 +105,7 @@ def reshape_copy(xp, x, *, shape):
 reshape_copy.vjp(x=lambda g, x_shape: g.reshape(x_shape))
 
 
-@op(view=True)
+@view_op
 def permute(xp, x, *, dims):
     return x.transpose(dims)
 
@@ -96,7 +120,7 @@ def inverse_permutation(dims: Sequence[int]) -> tuple[int, ...]:
 permute.vjp(x=lambda g, dims: permute(g, dims=inverse_permutation(dims)))
 
 
-@op(view=True)
+@view_op
 def transpose(xp, x, *, dim0, dim1):
     return x.swapaxes(dim0, dim1)
 
@@ -104,23 +128,27 @@ def transpose(xp, x, *, dim0, dim1):
 transpose.vjp(x=lambda g, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1))
 
 
-@op(view=True)
+@view_op
 def squeeze(xp, x, *, dims):
-    return x.reshape([n for i, n in enumerate(x.shape) if i not in dims])
+    shape = x.shape
+    if len(dims) == 1:
+        return x.reshape(shape[: dims[0]] + shape[dims[0] + 1 :])
+    return x.reshape([n for i, n in enumerate(shape) if i not in dims])
 
 
 squeeze.vjp(x=lambda g, x_shape: g.reshape(x_shape))
 
 
-@op(view=True)
+@view_op
 def unsqueeze(xp, x, *, dim):
-    return xp.expand_dims(x, dim)
+    shape = x.shape
+    return x.reshape((*shape[:dim], 1, *shape[dim:]))
 
 
 unsqueeze.vjp(x=lambda g, x_shape: g.reshape(x_shape))
 
 
-@op(view=True, name="slice")
+@view_op(name="slice")
 def basic_index(xp, x, *, key):
     """Indexing by ints, slices, None and Ellipsis. ``key`` is a tuple.
 
@@ -141,7 +169,7 @@ basic_index.vjp(x=lambda g, key, x_shape: slice_backward(g, key=key, shape=x_sha
 slice_backward.vjp(x=lambda g, key: basic_index(g, key=key))
 
 
-@op(view=True)
+@view_op
 def select(xp, x, *, key):
     """Indexing that ends in one int for one dimension: a slice with a name of its own."""
     return x[key]
@@ -150,9 +178,9 @@ def select(xp, x, *, key):
 select.vjp(x=lambda g, key, x_shape: slice_backward(g, key=key, shape=x_shape))
 
 
-@op(view=True)
+@view_op
 def diagonal(xp, x, *, offset, dim1, dim2):
-    out = xp.diagonal(x, offset, dim1, dim2)
+    out = x.diagonal(offset, dim1, dim2)
     if hasattr(out.flags, "writeable") and not out.flags.writeable and x.flags.writeable:
         out.flags.writeable = True  # NumPy hands diagonals out read-only
     return out
@@ -207,29 +235,34 @@ def can_view(array: Any, shape: Sequence[int]) -> bool:
 
 def infer_size(shape: Sequence[int], size: int) -> tuple[int, ...]:
     """``shape`` with its -1 filled in so that it holds ``size`` elements; else RuntimeError."""
-    shape = tuple(shape)
-    unknown = [i for i, n in enumerate(shape) if n == -1]
-    if len(unknown) > 1:
-        raise RuntimeError("only one dimension can be inferred")
-    if any(n < -1 for n in shape):
-        bad = next(n for n in shape if n < -1)
-        raise RuntimeError(f"invalid shape dimension {bad}")
     known = 1
     for n in shape:
+        if n < 0:
+            return _filled(tuple(shape), size)
+        known *= n
+    if known != size:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    return tuple(shape)
+
+
+def _filled(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    known = 1
+    for n in shape:
+        if n < -1:
+            raise RuntimeError(f"invalid shape dimension {n}")
         known *= n if n != -1 else 1
-    if unknown:
-        if known == 0:
-            raise RuntimeError(
-                f"cannot reshape tensor of {size} elements into shape {list(shape)} because the "
-                "unspecified dimension size -1 can be any value and is ambiguous"
-                if size == 0
-                else f"shape '{list(shape)}' is invalid for input of size {size}"
-            )
-        if size % known == 0:
-            return tuple(size // known if n == -1 else n for n in shape)
-    elif known == size:
-        return shape
-    raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    if known == 0:
+        raise RuntimeError(
+            f"cannot reshape tensor of {size} elements into shape {list(shape)} because the "
+            "unspecified dimension size -1 can be any value and is ambiguous"
+            if size == 0
+            else f"shape '{list(shape)}' is invalid for input of size {size}"
+        )
+    if size % known:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    return tuple([size // known if n == -1 else n for n in shape])
 
 
 def element_strides(array: Any) -> tuple[int, ...]:
