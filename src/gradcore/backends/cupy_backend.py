@@ -34,9 +34,7 @@ def load() -> CupyBackend:
     try:
         import cupy
     except ImportError as error:
-        raise RuntimeError(
-            f"CUDA was asked for, but CuPy is not installed: {INSTALL}"
-        ) from error
+        raise RuntimeError(f"CUDA was asked for, but CuPy is not installed: {INSTALL}") from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:
@@ -251,6 +249,10 @@ class CupyBackend(Backend):
     def random(self, name: str) -> Callable[..., Any]:
         from .cuda import random
 
+        if not hasattr(random, name):
+            raise NotImplementedError(
+                f"'{name}' has no CUDA implementation: draw on the CPU and move the result"
+            )
         return getattr(random, name)
 
     def data_ptr(self, array: Any) -> int:

@@ -233,8 +233,6 @@ def randint(*args, low=None, high=None, size=None, generator=None, out=None, dty
 def randperm(n, *, generator=None, out=None, dtype=None, layout=strided, device=None,
              requires_grad=False, pin_memory=False):  # fmt: skip
     """A random permutation of 0 … n - 1, int64."""
-    if n < 0:
-        raise RuntimeError(f"n must be non-negative, got {n}")
     check_layout(layout)
     numpy_dtype = np.dtype("int64") if dtype is None else to_numpy_dtype(dtype)
     if out is not None:

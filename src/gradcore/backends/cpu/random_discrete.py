@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -44,16 +45,17 @@ def randperm(n: int, stream: MT19937Stream, dtype: np.dtype | type = np.int64) -
     for bool, complex, uint16, uint32 and uint64.
     """
     dtype = np.dtype(dtype)
-    if n < 0:
-        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
-    _check_countable(n, dtype)
-    if dtype.kind in "bc" or dtype.name in BAREBONES_UNSIGNED:
-        raise not_implemented("randperm", dtype)
+    check_randperm(n, dtype)
     order = _inside_out_shuffle(n, stream) if n >= _LARGE_PERMUTATION else _shuffle(n, stream)
     return order.astype(dtype, copy=False)
 
 
-def _check_countable(n: int, dtype: np.dtype) -> None:
+def check_randperm(n: int, dtype: np.dtype) -> None:
+    """Raise what `randperm` says it raises."""
+    if n < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
+    if dtype.kind in "bc" or dtype.name in BAREBONES_UNSIGNED:
+        raise not_implemented("randperm", dtype)
     largest = {"float16": "2049", "float32": "2^24+1", "float64": "2^53+1"}.get(dtype.name)
     if largest is not None and n > 2 ** DIGITS[dtype.name] + 1:
         name = TYPE_NAMES[dtype.name][0]
@@ -141,7 +143,7 @@ def multinomial(
         RuntimeError: for other dtypes, shapes, numbers of samples, or weights that are negative,
             not finite or sum to 0.
     """
-    _check_multinomial(probabilities, num_samples, replacement)
+    check_multinomial(probabilities, num_samples, replacement)
     rows = np.atleast_2d(probabilities)
     if rows.shape[0] == 0:
         return np.empty((0, num_samples), np.int64)
@@ -156,7 +158,8 @@ def multinomial(
     return chosen.reshape(*probabilities.shape[:-1], num_samples)
 
 
-def _check_multinomial(probabilities: np.ndarray, num_samples: int, replacement: bool) -> None:
+def check_multinomial(probabilities: Any, num_samples: int, replacement: bool) -> None:
+    """Raise what `multinomial` says of dtypes, shapes and numbers of samples."""
     if probabilities.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     if probabilities.dtype.name not in DIGITS:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..cpu import random as cpu_random
+from ..cpu.random_discrete import check_multinomial, check_randperm
 from .compile import Array, is_float, launch
 
 # Bits of the significand, the hidden one included.
@@ -44,8 +45,9 @@ class PhiloxStream:
         if not -(2**63) <= seed < 2**64:
             raise RuntimeError(f"Overflow when unpacking long long: seed {seed}")
         self._seed = seed % 2**64
-        self.state.fill(0)
-        self.state[0] = np.uint64(self._seed)
+        with self.state.device:
+            self.state.fill(0)
+            self.state[0] = np.uint64(self._seed)
         return self
 
     def seed(self) -> int:
@@ -67,7 +69,8 @@ class PhiloxStream:
             raise TypeError("the state of a CUDA generator is 16 bytes of dtype uint8")
         words = np.ascontiguousarray(state).view(np.uint64)
         self._seed = int(words[0])
-        self.state[...] = self.xp.asarray(words)
+        with self.state.device:
+            self.state[...] = self.xp.asarray(words)
 
     def draw(self, kernel: str, dtype: np.dtype, args: list[Any], count: int) -> None:
         """Run a kernel of random.cu that uses ``count`` counters, and advance the offset."""
@@ -247,3 +250,42 @@ def dropout(x: Array, stream: PhiloxStream, p: float) -> tuple[Array, Array]:
     args = [x, out, mask, x.size, 1.0 - p, scale]
     stream.draw("philox_dropout", x.dtype, args, -(-x.size // 4))
     return out, mask
+
+
+def randperm(n: int, stream: PhiloxStream, dtype: np.dtype | type = np.int64) -> Array:
+    """The integers 0 .. n - 1 in random order: [n] of ``dtype``, as ``torch.randperm``.
+
+    The order is that of n random 64-bit keys; two of them are equal once in 2^64 / n^2 calls.
+    """
+    check_randperm(n, np.dtype(dtype))
+    return bits64(stream, (n,)).argsort().astype(dtype)
+
+
+def multinomial(
+    probabilities: Array, stream: PhiloxStream, num_samples: int, replacement: bool = False
+) -> Array:
+    """Indices drawn with the weights ``probabilities``, as ``torch.multinomial``.
+
+    Shapes, and the RuntimeErrors for what is no table of weights, are those of
+    ``cpu/random_discrete.py``.
+    """
+    xp = stream.xp
+    check_multinomial(probabilities, num_samples, replacement)
+    rows = xp.atleast_2d(probabilities).astype("float64")
+    if not bool(((rows >= 0) & xp.isfinite(rows)).all()):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if not bool((rows.sum(axis=1) > 0).all()):
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    if replacement:
+        # One search for all rows: row i is looked up among numbers of [i, i + 1].
+        number, categories = xp.arange(len(rows))[:, None], rows.shape[1]
+        cumulated = xp.cumsum(rows, axis=1)
+        shares = cumulated / cumulated[:, -1:] + number
+        targets = uniform64(stream, (len(rows), num_samples)) + number
+        found = xp.searchsorted(shares.ravel(), targets.ravel(), side="right")
+        chosen = xp.minimum(found.reshape(targets.shape) - number * categories, categories - 1)
+    else:
+        # The largest of p / Exp(1), in that order (Efraimidis and Spirakis, 2006).
+        scores = -rows / xp.log1p(-uniform64(stream, rows.shape))
+        chosen = (-scores).argsort(axis=1)[:, :num_samples]
+    return chosen.astype("int64").reshape(*probabilities.shape[:-1], num_samples)
