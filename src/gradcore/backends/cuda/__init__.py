@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..switches import CudaMatmul
 from . import conv, cublas, index, optim, pool, reduce, softmax
 
 __all__ = ["OVERRIDES", "UPDATES"]
@@ -36,6 +37,15 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     "softmax": softmax.softmax,
     "softmax_backward": softmax.softmax_backward,
 }
+
+# ``torch.backends.cuda.matmul``.
+matmul = CudaMatmul()
+
+
+def is_built() -> bool:
+    """Whether this build can use CUDA: always, given CuPy and a driver."""
+    return True
+
 
 # Name -> fused update of many arrays in place (optimizer steps), xp first.
 UPDATES: dict[str, Callable[..., Any]] = {"adam": optim.adam, "sgd": optim.sgd}

@@ -20,6 +20,7 @@ _DTYPES = {"float16": "HALF", "bfloat16": "BFLOAT16", "float32": "FLOAT"}
 _NEEDED = ("cublasLt", "nvrtc", "cudnn")
 _enabled = True
 _allow_tf32 = True
+_deterministic = False
 
 
 def enable(enabled: bool) -> None:
@@ -42,6 +43,23 @@ def allow_tf32(enabled: bool) -> None:
 def tf32_allowed() -> bool:
     """The state of :func:`allow_tf32`; on at first, as in PyTorch."""
     return _allow_tf32
+
+
+def make_deterministic(enabled: bool) -> None:
+    """Leave out engines whose results vary, as ``torch.backends.cudnn.deterministic``."""
+    global _deterministic
+    _deterministic = bool(enabled)
+
+
+def is_deterministic() -> bool:
+    """The state of :func:`make_deterministic`; off at first."""
+    return _deterministic
+
+
+def version() -> int | None:
+    """The version number of the cuDNN that is used; None where there is none."""
+    frontend = _frontend.find()
+    return None if frontend is None else int(frontend.backend_version())
 
 
 class _Frontend(threading.local):
@@ -132,7 +150,7 @@ def _run(
     layouts = tuple((a.shape, tuple(s // a.itemsize for s in a.strides)) for a in arrays)
     out = xp.empty(shape, arrays[0].dtype)
     dtype, device = arrays[0].dtype.name, xp.cuda.runtime.getDevice()
-    key = (name, layouts, shape, dtype, seen, groups, device, _allow_tf32)
+    key = (name, layouts, shape, dtype, seen, groups, device, _allow_tf32, _deterministic)
     if key not in _frontend.plans:
         strides = tuple(s // out.itemsize for s in out.strides)
         described = (*layouts, (shape, strides))
@@ -185,6 +203,8 @@ def _build(
         graph.create_execution_plans([frontend.heur_mode.A, frontend.heur_mode.FALLBACK])
         if dtype == "float32" and not _allow_tf32:
             graph.deselect_numeric_notes([frontend.numerical_note.TENSOR_CORE])
+        if _deterministic:
+            graph.deselect_numeric_notes([frontend.numerical_note.NONDETERMINISTIC])
         graph.check_support()
         graph.build_plans()
     except frontend.cudnnGraphNotSupportedError:
