@@ -11,28 +11,38 @@ from . import autograd as autograd
 from .ops import (  # noqa: F401  (importing registers the operations)
     activation as _activation,
     along as _along,
+    arithmetic as _arithmetic,
+    complex as _complex,
     conv as _conv,
     cumulative as _cumulative,
+    decompositions as _decompositions,
+    diagonals as _diagonals,
     dropout as _dropout,
     einsum as _einsum,
     embedding as _embedding,
     extrema as _extrema,
+    fft as _fft,
     index as _index,
     joining as _joining,
     linalg as _linalg,
     loss as _loss,
     masking as _masking,
+    matrix_functions as _matrix_functions,
+    matrix_norms as _matrix_norms,
     moving as _moving,
     norm as _norm,
     order_statistics as _order_statistics,
     padding as _padding,
     pointwise as _pointwise,
     pool as _pool,
+    products as _products,
     reduce as _reduce,
     searching as _searching,
     selecting as _selecting,
     shape as _shape,
+    slices as _slices,
     softmax as _softmax,
+    solves as _solves,
     sorting as _sorting,
     strided as _strided,
     unary as _unary,
@@ -41,6 +51,7 @@ from .ops import (  # noqa: F401  (importing registers the operations)
 )
 from .tensor import (  # noqa: F401
     conversion as _tensor_conversion,
+    copies as _tensor_copies,
     creation as _tensor_creation,
     factories as _tensor_factories,
     indexing as _tensor_indexing,
@@ -50,20 +61,34 @@ from .tensor import (  # noqa: F401
     random as _tensor_random,
     splitting as _tensor_splitting,
     triangles as _tensor_triangles,
+    viewing as _tensor_viewing,
 )
 from .tensor import methods as _methods  # noqa: F401  (after everything is registered)
 from .ops.registry import FUNCTIONS as _FUNCTIONS
 from .tensor.public import *  # noqa: F403
 from .tensor.public import __all__ as _public_names
+from .tensor.settings import *  # noqa: F403
+from .tensor.settings import __all__ as _settings
 
 __version__ = "0.1.0"
 
 globals().update({name: f for name, f in _FUNCTIONS.items() if not name.startswith("_")})
 
-_SUBMODULES = ("cuda", "nn", "optim", "random", "utils")
+_SUBMODULES = (
+    "cuda", "fft", "hub", "linalg", "nn", "optim", "random", "serialization", "signal", "special",
+    "utils",
+)  # fmt: skip
+_FROM_SERIALIZATION = ("load", "save")
 
 __all__ = sorted(
-    {*_public_names, *(n for n in _FUNCTIONS if not n.startswith("_")), *_SUBMODULES, "autograd"}
+    {
+        *_public_names,
+        *_settings,
+        *(n for n in _FUNCTIONS if not n.startswith("_")),
+        *_SUBMODULES,
+        *_FROM_SERIALIZATION,
+        "autograd",
+    }
 )
 
 
@@ -73,6 +98,11 @@ def __getattr__(name: str):
         import importlib
 
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _FROM_SERIALIZATION:
+        from . import serialization
+
+        globals()[name] = getattr(serialization, name)
+        return globals()[name]
     if name == "bfloat16":
         from .backends.dtype import bfloat16
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .determinism import alert_not_deterministic
 from .device import device
 from .program import Program, trace
 from .protocol import Backend
@@ -70,11 +71,12 @@ class CupyBackend(Backend):
     # ------------------------------------------------------------------------- running
 
     def compile(self, op: Op) -> Callable[..., Any]:
-        from .cuda import OVERRIDES
+        from .cuda import ATOMIC, OVERRIDES
 
         if op.pointwise:
             return self._pointwise(op)
-        return self._on_device(op.body, OVERRIDES.get(op.name))
+        kernel = self._on_device(op.body, OVERRIDES.get(op.name))
+        return _alerting(kernel, op.name) if op.name in ATOMIC else kernel
 
     def compile_rule(self, rule: Rule) -> Callable[..., Any]:
         if rule.op.pointwise:
@@ -260,3 +262,14 @@ class CupyBackend(Backend):
 
     def may_share_memory(self, a: Any, b: Any) -> bool:
         return bool(self.xp.may_share_memory(a, b))
+
+
+def _alerting(kernel: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """``kernel``, which adds atomically: refused in deterministic mode."""
+
+    def checked(*arrays: Any, **attributes: Any) -> Any:
+        if attributes.get("accumulate", True):
+            alert_not_deterministic(f"{name}_cuda")
+        return kernel(*arrays, **attributes)
+
+    return checked

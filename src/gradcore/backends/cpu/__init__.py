@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import conv, index, pool
+from . import argreduce, block_reduce, conv, copy, index, pool, reduce, scan, softmax
 
 # Op name -> body with the op's signature (xp first); it may return NotImplemented to decline.
 OVERRIDES: dict[str, Callable[..., Any]] = {
@@ -17,7 +17,13 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     "gather_planes": pool.gather_planes,
     "max_pool": pool.max_pool,
     "max_pool_backward": pool.max_pool_backward,
+    **argreduce.OVERRIDES,
+    **block_reduce.OVERRIDES,
+    **copy.OVERRIDES,
     **index.OVERRIDES,
+    **reduce.OVERRIDES,
+    **scan.OVERRIDES,
+    **softmax.OVERRIDES,
 }
 
 # Name -> fused update of many arrays in place (optimizer steps).

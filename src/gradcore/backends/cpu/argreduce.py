@@ -6,6 +6,8 @@ PyTorch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from .blocks import as_lines, is_half, map_lines
 
 _FLOAT32 = np.dtype(np.float32)
 _CHUNK = 131_072
+# Fewer elements than this are looked through by NumPy's method at once.
+_SMALL = 32_768
 # Rows that one byte can number, and the number of each: the highest for the first.
 _ROWS = 255
 _WEIGHTS = np.arange(_ROWS, 0, -1, dtype=np.uint8)[:, None]
@@ -22,6 +26,8 @@ _UFUNCS = {"argmax": np.maximum, "argmin": np.minimum}
 
 def _find(x: np.ndarray, axis: int, method: str) -> np.ndarray:
     """The indices along `axis`, which stays as an axis of length 1."""
+    if 0 < x.size < _SMALL and not is_half(x.dtype):
+        return getattr(x, method)(axis, keepdims=True)
     lines = as_lines(x, axis)
     shape = (lines.shape[0], 1, *lines.shape[2:])
     indices = np.empty(shape, np.int64)
@@ -39,8 +45,7 @@ def _find(x: np.ndarray, axis: int, method: str) -> np.ndarray:
                 target[0] = _find_in_columns(columns, method)
 
     if lines.size:
-        with np.errstate(invalid="ignore"):
-            map_lines(work, lines.shape)
+        map_lines(work, lines.shape)
     return indices.reshape(*x.shape[:axis], 1, *x.shape[axis + 1 :])
 
 
@@ -85,17 +90,16 @@ def _find_in_all(x: np.ndarray, method: str) -> np.ndarray:
 
 
 def _arg(x: np.ndarray, axis: int | None, keepdims: bool, method: str) -> np.ndarray:
+    if x.size < _SMALL and not keepdims and not is_half(x.dtype):
+        return np.asarray(getattr(x, method)(axis))
     if axis is None or not x.ndim:
         index = _find_in_all(x, method)
         return index.reshape((1,) * x.ndim if keepdims else ())
-    axis %= x.ndim
     indices = _find(x, axis, method)
     return indices if keepdims else indices.squeeze(axis)
 
 
-def argmax(
-    xp: Any, x: np.ndarray, *, axis: int | None = None, keepdims: bool = False
-) -> np.ndarray:
+def argmax(xp: Any, x: np.ndarray, *, axis: int | None, keepdims: bool) -> np.ndarray:
     """The int64 index of the maximum along `axis`, or into the flattened array.
 
     Raises:
@@ -104,9 +108,7 @@ def argmax(
     return _arg(x, axis, keepdims, "argmax")
 
 
-def argmin(
-    xp: Any, x: np.ndarray, *, axis: int | None = None, keepdims: bool = False
-) -> np.ndarray:
+def argmin(xp: Any, x: np.ndarray, *, axis: int | None, keepdims: bool) -> np.ndarray:
     """The int64 index of the minimum along `axis`, or into the flattened array.
 
     Raises:
@@ -115,21 +117,31 @@ def argmin(
     return _arg(x, axis, keepdims, "argmin")
 
 
+def _taken(x: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
+    """The elements at `indices`; through flat positions, in a third of take_along_axis's time."""
+    if not x.size or not x.flags.c_contiguous:
+        return np.take_along_axis(x, indices, axis)
+    before, along = prod(x.shape[:axis]), x.shape[axis]
+    after = x.size // max(before * along, 1)
+    positions = np.arange(0, x.size, along * after)[:, None] + np.arange(after)
+    positions += indices.reshape(before, after) * after
+    return x.reshape(-1)[positions.reshape(indices.shape)]
+
+
 def _with_index(
     x: np.ndarray, axis: int, keepdims: bool, method: str
 ) -> tuple[np.ndarray, np.ndarray]:
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    axis %= x.ndim
     indices = _find(x, axis, method)
-    values = np.take_along_axis(x, indices, axis)
+    values = _taken(x, indices, axis)
     if keepdims:
         return values, indices
     return values.squeeze(axis), indices.squeeze(axis)
 
 
 def max_with_index(
-    xp: Any, x: np.ndarray, *, axis: int, keepdims: bool = False
+    xp: Any, x: np.ndarray, *, axis: int, keepdims: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """The maximum along `axis` and its int64 index.
 
@@ -140,7 +152,7 @@ def max_with_index(
 
 
 def min_with_index(
-    xp: Any, x: np.ndarray, *, axis: int, keepdims: bool = False
+    xp: Any, x: np.ndarray, *, axis: int, keepdims: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """The minimum along `axis` and its int64 index.
 
@@ -148,3 +160,11 @@ def min_with_index(
         ValueError: the axis is empty.
     """
     return _with_index(x, axis, keepdims, "argmin")
+
+
+OVERRIDES: dict[str, Callable[..., Any]] = {
+    "argmax": argmax,
+    "argmin": argmin,
+    "max_with_index": max_with_index,
+    "min_with_index": min_with_index,
+}

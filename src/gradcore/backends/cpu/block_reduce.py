@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from .blocks import is_half, map_blocks, row_products
+from .blocks import exponential_sums, is_half, map_blocks, row_products
 from .reduce import (
     Axes,
     Kernel,
     accurate_sum,
     amax,
     amin,
+    block_extremes,
     finished,
     normalised,
     trailing_axes,
@@ -74,19 +75,19 @@ def _of_pieces(x: np.ndarray, axes: tuple[int, ...], kernel: Callable) -> tuple[
     return found, axis, step
 
 
-def _sum_of(term: Kernel, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """The sum over `axes`, which stay with length 1, of what `term(block, axes)` sums of blocks."""
+def _combined(kernel: Kernel, x: np.ndarray, axes: tuple[int, ...], merge: Kernel) -> np.ndarray:
+    """`kernel` over `axes`, which stay with length 1; `merge` reduces the results of pieces."""
     if x.size <= _BLOCK or not axes:
-        return term(x, axes)
+        return kernel(x, axes)
     if _is_line_by_line(x, axes):
         shape = tuple(1 if axis in axes else length for axis, length in enumerate(x.shape))
-        result = np.empty(shape, term(x[(slice(0, 1),) * x.ndim], axes).dtype)
-        _of_lines(x, axes, [result], lambda block, axes: [term(block, axes)])
+        result = np.empty(shape, _work_dtype(x))
+        _of_lines(x, axes, [result], lambda block, axes: [kernel(block, axes)])
         return result
     if len(axes) == x.ndim and x.ndim > 1 and x.flags.c_contiguous:
-        return _sum_of(term, x.reshape(-1), (0,)).reshape((1,) * x.ndim)
-    found, axis, _ = _of_pieces(x, axes, term)
-    return np.add.reduce(np.concatenate(found, axis=axis), axis=axis, keepdims=True)
+        return _combined(kernel, x.reshape(-1), (0,), merge).reshape((1,) * x.ndim)
+    found, axis, _ = _of_pieces(x, axes, kernel)
+    return merge(np.concatenate(found, axis=axis), (axis,))
 
 
 # ------------------------------------------------------------------------------ variance
@@ -99,10 +100,10 @@ def var_mean(xp: Any, x: np.ndarray, *, axes: Axes, correction: float, keepdims:
     left. Blocks are merged by Chan, Golub and LeVeque's formula (1983). The variance is the sum of
     squares divided by `max(count - correction, 0)`.
     """
-    if x.dtype.kind == "c":
+    if x.dtype.kind == "c" or not x.ndim:
         return NotImplemented
     axes = normalised(axes, x.ndim)
-    count = product_of(x.shape[axis] for axis in axes)
+    count = product_of([x.shape[axis] for axis in axes])
     centre, squares = _moments(x, axes)
     variance = squares / np.asarray(max(count - correction, 0), squares.dtype)
     return tuple(
@@ -122,6 +123,8 @@ def std_mean(xp: Any, x: np.ndarray, *, axes: Axes, correction: float, keepdims:
 def _moments(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """The mean and the sum of squared deviations, with the axes kept as length 1."""
     if x.size <= _BLOCK or not axes:
+        if len(axes) == x.ndim and x.flags.c_contiguous and x.dtype.char in "fd":
+            return _flat_moments(x.reshape(-1), (1,) * x.ndim)
         return _block_moments(x, axes)
     if _is_line_by_line(x, axes):
         shape = tuple(1 if axis in axes else length for axis, length in enumerate(x.shape))
@@ -132,6 +135,14 @@ def _moments(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarr
         centre, squares = _moments(x.reshape(-1), (0,))
         return centre.reshape((1,) * x.ndim), squares.reshape((1,) * x.ndim)
     return _merged_moments(x, axes)
+
+
+def _flat_moments(x: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The moments of all elements of a small array, in two products and one subtraction."""
+    centre = dense_sum(x, None)
+    centre = centre.reshape(shape) / x.dtype.type(x.size)
+    deviation = x - centre.reshape(1)
+    return centre, np.asarray(deviation.dot(deviation)).reshape(shape)
 
 
 def _block_moments(block: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -174,14 +185,82 @@ def _merged_moments(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, n
 
 def logsumexp(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
     """log(sum(exp(x))) over `axes` of a real floating array, without overflow."""
-    if x.dtype.kind == "c" or not x.size:
+    if x.dtype.kind not in "fV" or not x.ndim:
         return NotImplemented
     axes = normalised(axes, x.ndim)
-    highest = amax(xp, x, axes=axes, keepdims=True).astype(_work_dtype(x), copy=False)
+    result = _combined(_block_logsumexp, x, axes, _block_logsumexp)
+    return finished(result, axes, keepdims).astype(x.dtype, copy=False)
+
+
+def _block_logsumexp(block: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    block = block.astype(_work_dtype(block), copy=False)
+    if axes and block.size:
+        scratch = np.empty(block.shape, block.dtype)
+        total = exponential_sums(block, scratch, lambda x: accurate_sum(x, axes, x.dtype))
+        if total is not None:
+            return np.log(total, total)
+    highest = block_extremes(np.maximum, block, axes) if block.size else np.zeros((), block.dtype)
     # Where all are -inf, or one is inf, the difference would be nan.
-    highest = np.where(np.isinf(highest), highest.dtype.type(0), highest)
-    if _is_line_by_line(x, axes):
-        total = np.empty(highest.shape, highest.dtype)
-        _of_lines(x, axes, [total], lambda block, axes: [_block_exponentials(block, axes)])
-        ...
-    return finished(result, axes, keepdims)
+    highest = np.where(np.isinf(highest), block.dtype.type(0), highest)
+    shifted = np.subtract(block, highest)
+    np.exp(shifted, shifted)
+    total = accurate_sum(shifted, axes, block.dtype) if axes else shifted
+    np.log(total, total)
+    return np.add(total, highest, total)
+
+
+# --------------------------------------------------------------------------------- norms
+
+
+def vector_norm(xp: Any, x: np.ndarray, *, p: float, axes: Axes, keepdims: bool) -> np.ndarray:
+    """``sum(|x| ** p) ** (1 / p)`` over `axes` of a real floating array, with its limits."""
+    if x.dtype.kind not in "fV" or not x.ndim:
+        return NotImplemented
+    if math.isinf(p):
+        return _extreme_size(x, p, axes, keepdims)
+    if p == 2 and x.size <= _BLOCK and axes is None and x.flags.c_contiguous:
+        if x.dtype.char in "fd" and not keepdims:
+            flat = x.reshape(-1)
+            return np.sqrt(flat.dot(flat))
+    axes = normalised(axes, x.ndim)
+    total = _combined(_powers(p), x, axes, _plain_sum)
+    if p == 2:
+        total = np.sqrt(total)
+    elif p not in (0, 1):
+        total = np.power(total, total.dtype.type(1 / p))
+    return finished(total, axes, keepdims).astype(x.dtype, copy=False)
+
+
+def _extreme_size(x: np.ndarray, p: float, axes: Axes, keepdims: bool) -> np.ndarray:
+    """The largest size from the extremes of x, without an array of sizes; or the smallest."""
+    options = {"axes": axes, "keepdims": keepdims}
+    if p > 0:
+        return np.maximum(amax(np, x, **options), -amin(np, x, **options))
+    return amin(np, np.abs(x), **options)
+
+
+def _powers(p: float) -> Kernel:
+    """The kernel that sums up ``|x| ** p`` of a block."""
+
+    def term(block: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        block = block.astype(_work_dtype(block), copy=False)
+        if p == 2 and axes:
+            return _sum_of_squares(block, axes)
+        size = (block != 0).astype(block.dtype) if p == 0 else np.abs(block)
+        if p not in (0, 1):
+            np.power(size, size.dtype.type(p), size)
+        return accurate_sum(size, axes, block.dtype) if axes else size
+
+    return term
+
+
+def _plain_sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    return accurate_sum(x, axes, x.dtype)
+
+
+OVERRIDES: dict[str, Callable[..., Any]] = {
+    "logsumexp": logsumexp,
+    "std_mean": std_mean,
+    "var_mean": var_mean,
+    "vector_norm": vector_norm,
+}

@@ -21,6 +21,12 @@ from gradcore.backends.cpu.conv_columns import (
     columns_conv_weight,
 )
 from gradcore.backends.cpu.conv_geometry import Geometry
+from gradcore.backends.cpu.conv_taps import (
+    taps_conv,
+    taps_conv_input,
+    taps_conv_weight,
+    taps_pay,
+)
 from gradcore.backends.cpu.conv_winograd import (
     winograd_conv,
     winograd_conv_input,
@@ -81,6 +87,8 @@ def conv(
             result = winograd_conv(x, w, b, geometry)
         if result is not None:
             return result
+    if taps_pay(geometry):
+        return taps_conv(x, w, b, geometry)
     return columns_conv(x, w, b, geometry)
 
 
@@ -114,6 +122,8 @@ def conv_input(
             result = winograd_conv_input(g, w, b, geometry)
         if result is not None:
             return result
+    if taps_pay(geometry):
+        return taps_conv_input(g, w, b, geometry)
     return columns_conv_input(g, w, b, geometry)
 
 
@@ -146,4 +156,6 @@ def conv_weight(
             result = winograd_conv_weight(x, g, geometry)
         if result is not None:
             return result
+    if taps_pay(geometry):
+        return taps_conv_weight(x, g, geometry)
     return columns_conv_weight(x, g, geometry)

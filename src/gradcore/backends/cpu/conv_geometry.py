@@ -8,7 +8,11 @@ from math import prod
 
 import numpy as np
 
+from gradcore.backends.cpu.memory import empty
+
 __all__ = ["Geometry", "Scratch", "place"]
+
+_BYTE = np.dtype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,21 @@ class Geometry:
         """Number of kernel positions."""
         return prod(self.kernel)
 
+    def swapped(self) -> Geometry:
+        """Of the correlation with the turned kernel that is the adjoint in the input.
+
+        Only for stride 1; its padding may be negative.
+        """
+        return Geometry(
+            self.batch, self.outputs, self.channels, self.groups, self.out, self.kernel,
+            self.stride,
+            tuple(
+                d * (k - 1) - p
+                for d, k, p in zip(self.dilation, self.kernel, self.padding, strict=True)
+            ),
+            self.dilation,
+        )  # fmt: skip
+
     def is_plain(self) -> bool:
         """Whether every kernel position moves over the input in steps of one element."""
         return all(s == 1 for s in self.stride) and all(d == 1 for d in self.dilation)
@@ -60,7 +79,7 @@ class Scratch(threading.local):
         nbytes = prod(shape) * dtype.itemsize
         block = self.blocks.get(name)
         if block is None or block.nbytes < nbytes:
-            block = self.blocks[name] = np.empty(nbytes, np.uint8)
+            block = self.blocks[name] = empty((nbytes,), _BYTE)
         return block[:nbytes].view(dtype).reshape(shape)
 
 
@@ -69,11 +88,12 @@ def place(
     source: np.ndarray,
     origin: tuple[int, ...],
     axis: int,
-    fill: float = 0,
+    fill: float | None = 0,
 ) -> None:
     """target[..., i, j, ...] = source[..., i + origin[0], j + origin[1], ...], `fill` outside.
 
-    `axis` is the first of the axes that `origin` speaks about; a negative origin is padding.
+    `axis` is the first of the axes that `origin` speaks about; a negative origin is padding. What
+    lies outside the source is left alone where `fill` is None.
     """
     into, out_of, covered = [], [], True
     for d, start in enumerate(origin, axis):
@@ -82,7 +102,7 @@ def place(
         covered = covered and low == 0 and high == target.shape[d]
         into.append(slice(low, high))
         out_of.append(slice(low + start, high + start))
-    if not covered:
+    if not covered and fill is not None:
         target[...] = fill
     lead = (slice(None),) * axis
     if all(part.stop > part.start for part in into):

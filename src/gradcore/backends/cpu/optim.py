@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from operator import is_
 from typing import Any
 
@@ -23,8 +24,9 @@ from .threads import parallel_for
 
 Arrays = Sequence[np.ndarray]
 
-# Elements per tile: a step of Adam touches five arrays of it, 640 KB in float32.
-_TILE = 32768
+# Bytes of one array of a tile. Adam on 11 M parameters takes 34 ms with tiles of 128 KB, where the
+# threads pass the GIL to and fro, 25 with 256 KB and 22 from here on.
+_TILE_BYTES = 1 << 19
 # Below this the BLAS call's 0.9 us cost more than the passes it saves.
 _SMALL = 2048
 
@@ -65,7 +67,7 @@ class _Scratch(threading.local):
     def get(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, int]:
         held = self.held.get(dtype)
         if held is None:
-            first, second = np.empty((2, _TILE), dtype)
+            first, second = np.empty((2, _TILE_BYTES // dtype.itemsize), dtype)
             held = self.held[dtype] = (first, second, first.ctypes.data)
         return held
 
@@ -198,9 +200,9 @@ class _Plan:
 
     def _cut(self, i: int, arrays: Arrays) -> None:
         flat = [a.reshape(-1) for a in arrays]
-        size = arrays[0].size
-        for start in range(0, size, _TILE):
-            stop = min(start + _TILE, size)
+        size, tile = arrays[0].size, _TILE_BYTES // self.dtype.itemsize
+        for start in range(0, size, tile):
+            stop = min(start + tile, size)
             parts = [a[start:stop] for a in flat]
             self.tiles.append((parts, [a.ctypes.data for a in parts], i, start, stop))
 
@@ -229,7 +231,7 @@ class _Plan:
         )
 
     def step(self, gradients: Arrays, passes: Callable[[_Part], None]) -> bool:
-        """Call ``passes`` with parts that cover all parameters; False if a gradient does not fit."""
+        """Call ``passes`` with parts that cover all; False if a gradient does not fit."""
         if [(g.shape, g.dtype) for g in gradients] != self.kinds:
             return False
         for run in self.runs:
@@ -263,7 +265,7 @@ class _Plan:
 def _overlap(arrays: Arrays) -> bool:
     """Whether the memory ranges of any two arrays overlap."""
     bounds = sorted(np.lib.array_utils.byte_bounds(a) for a in arrays if a.size)
-    return any(a[1] > b[0] for a, b in zip(bounds, bounds[1:], strict=False))
+    return any(a[1] > b[0] for a, b in pairwise(bounds))
 
 
 def _plan(columns: list[Arrays], memory: dict[str, Any] | None) -> _Plan | None:
@@ -382,11 +384,11 @@ def adam(
             part.axpby(added, 0, 1.0, spare)
             gradient, number = scratch, spare
         part.axpby(sign * (1 - beta1), number, beta1, 2)
-        np.multiply(gradient, gradient, scratch)
+        np.square(gradient, scratch)
         part.axpby(1 - beta2, spare, beta2, 3)
         square = arrays[3]
         if largest is not None:
-            square = np.maximum(arrays[4], square, arrays[4])
+            square = np.maximum(arrays[4], square, out=arrays[4])
         np.sqrt(square, scratch)
         np.add(scratch, eps * root, scratch)
         np.divide(arrays[2], scratch, scratch)

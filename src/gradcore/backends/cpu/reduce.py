@@ -184,11 +184,11 @@ def prod(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
         dtype = _INT64
     else:
         dtype = _FLOAT32 if is_half(x.dtype) else x.dtype
-    values = x.astype(_FLOAT32) if is_half(x.dtype) else x
+    values = x.astype(dtype, copy=False)
 
     def kernel(part: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
         trailing = trailing_axes(part, axes)
-        if trailing and part.dtype == dtype:
+        if trailing:
             rows = part.reshape(*part.shape[: part.ndim - trailing], -1)
             part = row_folds(np.multiply, rows).reshape(*rows.shape[:-1], *(1,) * trailing)
             axes = axes[: len(axes) - trailing]
@@ -203,20 +203,28 @@ def prod(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
 # -------------------------------------------------------------------------- maxima and truth
 
 
+def block_extremes(ufunc: np.ufunc, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The maxima or minima over `axes`, which stay with length 1, on one thread."""
+    trailing = trailing_axes(x, axes)
+    if trailing and x.size:
+        rows = x.reshape(*x.shape[: x.ndim - trailing], -1)
+        x = row_extremes(ufunc, rows).reshape(*rows.shape[:-1], *(1,) * trailing)
+        axes = axes[: len(axes) - trailing]
+    return ufunc.reduce(x, axis=axes, keepdims=True) if axes else x
+
+
 def _extreme(ufunc: np.ufunc, x: np.ndarray, axes: Axes, keepdims: bool) -> np.ndarray:
     def kernel(part: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-        if is_half(part.dtype):  # NumPy compares these one by one
-            part = part.astype(_FLOAT32)
-        trailing = trailing_axes(part, axes)
-        if trailing and part.size:
-            rows = part.reshape(*part.shape[: part.ndim - trailing], -1)
-            part = row_extremes(ufunc, rows).reshape(*rows.shape[:-1], *(1,) * trailing)
-            axes = axes[: len(axes) - trailing]
-        return ufunc.reduce(part, axis=axes, keepdims=True) if axes else part
+        # NumPy compares halves one by one.
+        return block_extremes(ufunc, part.astype(_FLOAT32) if is_half(part.dtype) else part, axes)
 
-    if axes is None and x.nbytes < 2 * _GRAIN_BYTES and x.flags.c_contiguous:
-        if not keepdims and not is_half(x.dtype):
+    if x.nbytes < 2 * _GRAIN_BYTES and not keepdims and x.size and x.flags.c_contiguous:
+        if axes is None and not is_half(x.dtype):
             return ufunc.reduce(x.reshape(-1))
+        if axes == (x.ndim - 1,) and not is_half(x.dtype):
+            return row_extremes(ufunc, x)
+        if axes == (0,) and not is_half(x.dtype):
+            return ufunc.reduce(x, axis=0)
     return _reduce(x, axes, keepdims, kernel).astype(x.dtype, copy=False)
 
 
@@ -238,9 +246,7 @@ def amin(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
     return _extreme(np.minimum, x, axes, keepdims)
 
 
-def aminmax(
-    xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def aminmax(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> tuple[np.ndarray, np.ndarray]:
     """The minimum and the maximum over `axes`."""
     return amin(xp, x, axes=axes, keepdims=keepdims), amax(xp, x, axes=axes, keepdims=keepdims)
 

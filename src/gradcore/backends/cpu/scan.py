@@ -1,7 +1,8 @@
-"""Running sums."""
+"""Running sums and products."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,28 +18,36 @@ _FEW_COLUMNS = 256
 _SEGMENT = 4096
 
 
-def cumsum(xp: Any, x: np.ndarray, *, axis: int) -> np.ndarray:
-    """The running sum along `axis`; of integers and bools in int64."""
+def _scan(ufunc: np.ufunc, x: np.ndarray, axis: int) -> np.ndarray:
     dtype = _INT64 if x.dtype.kind in "biu" else x.dtype
     if not x.ndim or not x.size:
         return x.astype(dtype)
     values = x.astype(_FLOAT32 if is_half(dtype) else dtype, copy=False)
-    lines = as_lines(values, axis % x.ndim)
+    lines = as_lines(values, axis)
     out = memory.empty(lines.shape, values.dtype)
-    with np.errstate(all="ignore"):
-        if lines.ndim == 3 and lines.shape[2] >= _FEW_COLUMNS:
-            _add_rows(lines, out)
-        elif lines.ndim == 3 or lines.shape[1] <= _SEGMENT:
-            _accumulate(lines, out)
-        else:
-            for line, target in zip(lines, out, strict=True):
-                _accumulate_long(line, target)
+    if lines.ndim == 3 and lines.shape[2] >= _FEW_COLUMNS:
+        _combine_rows(ufunc, lines, out)
+    elif ufunc is np.add and lines.ndim == 2 and lines.shape[1] > _SEGMENT:
+        for line, target in zip(lines, out, strict=True):
+            _add_up_long(line, target)
+    else:
+        _accumulate(ufunc, lines, out)
     return out.reshape(x.shape).astype(dtype, copy=False)
 
 
-def _add_rows(lines: np.ndarray, out: np.ndarray) -> None:
-    """One vector addition per row: the calls are short, so that threads would only wait for the
-    GIL. `np.add.accumulate` walks down the columns instead and takes 4 times as long.
+def cumsum(xp: Any, x: np.ndarray, *, axis: int) -> np.ndarray:
+    """The running sum along `axis`; of integers and bools in int64."""
+    return _scan(np.add, x, axis)
+
+
+def cumprod(xp: Any, x: np.ndarray, *, axis: int) -> np.ndarray:
+    """The running product along `axis`; of integers and bools in int64."""
+    return _scan(np.multiply, x, axis)
+
+
+def _combine_rows(ufunc: np.ufunc, lines: np.ndarray, out: np.ndarray) -> None:
+    """One vector operation per row: the calls are short, so that threads would only wait for the
+    GIL. `ufunc.accumulate` walks down the columns instead and takes 4 times as long.
     """
     out[:, 0] = lines[:, 0]
     for before, after, row in zip(
@@ -47,18 +56,18 @@ def _add_rows(lines: np.ndarray, out: np.ndarray) -> None:
         np.moveaxis(lines, 1, 0)[1:],
         strict=True,
     ):
-        np.add(before, row, after)
+        ufunc(before, row, after)
 
 
-def _accumulate(lines: np.ndarray, out: np.ndarray) -> None:
+def _accumulate(ufunc: np.ufunc, lines: np.ndarray, out: np.ndarray) -> None:
     def work(start: int, stop: int) -> None:
-        np.add.accumulate(lines[start:stop], axis=1, out=out[start:stop])
+        ufunc.accumulate(lines[start:stop], axis=1, out=out[start:stop])
 
     width = lines.size // lines.shape[0]
-    parallel_for(work, lines.shape[0], -(-GRAIN // 2 // width), uses_blas=False)
+    parallel_for(work, lines.shape[0], -(-GRAIN // 4 // width), uses_blas=False)
 
 
-def _accumulate_long(line: np.ndarray, out: np.ndarray) -> None:
+def _add_up_long(line: np.ndarray, out: np.ndarray) -> None:
     """Scan segments, then add to each the sum of those before it.
 
     That keeps the threads busy with one line, and the error that of 4096 additions: the sums of
@@ -66,7 +75,7 @@ def _accumulate_long(line: np.ndarray, out: np.ndarray) -> None:
     """
     whole = len(line) - len(line) % _SEGMENT
     segments = out[:whole].reshape(-1, _SEGMENT)
-    _accumulate(line[:whole].reshape(-1, _SEGMENT), segments)
+    _accumulate(np.add, line[:whole].reshape(-1, _SEGMENT), segments)
     np.add.accumulate(line[whole:], out=out[whole:])
     wide = np.result_type(out.dtype, np.float64) if out.dtype.kind in "fc" else out.dtype
     carries = np.add.accumulate(segments[:, -1], dtype=wide).astype(out.dtype)
@@ -77,3 +86,6 @@ def _accumulate_long(line: np.ndarray, out: np.ndarray) -> None:
 
     parallel_for(add, len(segments) - 1, 8 * GRAIN // _SEGMENT, uses_blas=False)
     np.add(out[whole:], carries[-1], out[whole:])
+
+
+OVERRIDES: dict[str, Callable[..., Any]] = {"cumprod": cumprod, "cumsum": cumsum}

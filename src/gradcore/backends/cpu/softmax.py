@@ -12,9 +12,19 @@ from typing import Any
 import numpy as np
 
 from . import memory
-from .blocks import as_lines, is_half, map_lines, row_extremes, row_products, row_sums
+from .blocks import (
+    as_lines,
+    exponential_sums,
+    is_half,
+    map_lines,
+    row_extremes,
+    row_products,
+    row_sums,
+)
 
 _FLOAT32 = np.dtype(np.float32)
+# Smaller arrays are one tile.
+_SMALL = 65_536
 
 
 def _by_tiles(kernel: Callable[..., None], arrays: tuple[np.ndarray, ...], axis: int) -> Any:
@@ -38,9 +48,10 @@ def _by_tiles(kernel: Callable[..., None], arrays: tuple[np.ndarray, ...], axis:
         else:
             kernel(*tiles, target)
 
-    if out.size:
-        with np.errstate(all="ignore"):
-            map_lines(work, out.shape)
+    if out.size > _SMALL:
+        map_lines(work, out.shape)
+    elif out.size:
+        work(...)
     return out.reshape(first.shape)
 
 
@@ -64,9 +75,12 @@ def _shift(x: np.ndarray, out: np.ndarray) -> None:
 
 
 def _softmax(x: np.ndarray, out: np.ndarray) -> None:
-    _shift(x, out)
-    np.exp(out, out)
-    np.multiply(out, 1 / _sum(out), out)
+    total = exponential_sums(x, out, _sum)
+    if total is None:
+        _shift(x, out)
+        np.exp(out, out)
+        total = _sum(out)
+    np.multiply(out, 1 / total, out)
 
 
 def _log_softmax(x: np.ndarray, out: np.ndarray) -> None:
@@ -103,3 +117,11 @@ def softmax_backward(xp: Any, g: np.ndarray, out: np.ndarray, *, axis: int) -> n
 def log_softmax_backward(xp: Any, g: np.ndarray, out: np.ndarray, *, axis: int) -> np.ndarray:
     """The gradient of log_softmax's input, from that of its result and the result `out`."""
     return _by_tiles(_log_softmax_backward, (g, out), axis)
+
+
+OVERRIDES: dict[str, Callable[..., Any]] = {
+    "log_softmax": log_softmax,
+    "log_softmax_backward": log_softmax_backward,
+    "softmax": softmax,
+    "softmax_backward": softmax_backward,
+}

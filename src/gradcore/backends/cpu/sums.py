@@ -35,7 +35,10 @@ def dense_sum(x: np.ndarray, axes: tuple[int, ...] | None) -> np.ndarray | None:
     if axes is None or len(axes) == x.ndim:
         return _flat_sum(x.reshape(-1), ones)
     if len(axes) == 1 and x.ndim == 2:
-        return _column_sums(x[None], ones)[0] if axes[0] == 0 else _row_sums(x, ones)
+        if axes[0] == 1:
+            return _row_sums(x, ones)
+        short = len(x) <= _COLUMN
+        return ones[: len(x)].dot(x) if short else _column_sums(x[None], ones)[0]
     for first, stop in _runs(axes):
         x = _sum_between(x, first, stop, ones)
     return x
@@ -88,7 +91,7 @@ def _row_sums(x: np.ndarray, ones: np.ndarray) -> np.ndarray:
     """The sums of the rows of a matrix."""
     length = x.shape[1]
     if length <= _ROW:
-        return np.matmul(x, ones[:length])
+        return x.dot(ones[:length])
     whole = length - length % _ROW
     pieces = x[:, :whole].reshape(len(x), -1, _ROW)
     total = _row_sums(np.matmul(pieces, ones[:_ROW]), ones)

@@ -38,6 +38,14 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     "softmax_backward": softmax.softmax_backward,
 }
 
+# Ops that add into places given by indices, in any order.
+ATOMIC = frozenset(
+    {
+        "embedding_backward", "gather_backward", "index_add", "index_backward", "index_put",
+        "index_select_backward", "scatter_add",
+    }
+)  # fmt: skip
+
 # ``torch.backends.cuda.matmul``.
 matmul = CudaMatmul()
 
