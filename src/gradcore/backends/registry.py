@@ -75,7 +75,7 @@ def write(target: Any, values: Any) -> None:
 
 
 def new(fill: str, like: Any, shape: tuple | None = None, dtype: Any = None) -> Any:
-    """``zeros``, ``ones`` or ``empty`` on the device of ``like``; its shape and dtype by default."""
+    """``zeros``, ``ones`` or ``empty`` where ``like`` is; its shape and dtype by default."""
     backend = backend_of(like)
     with backend.on(backend.device_of(like)):
         make = getattr(backend.xp, fill)

@@ -97,6 +97,8 @@ def unify(operands: list, promotion: str, name: str) -> list:
     common dtype; the result is bool). Python numbers stay numbers where the dtype is inexact,
     since then NumPy treats them as weakly typed too.
     """
+    if _agree(operands) and (promotion != "float" or operands[0].dtype.kind in "fcV"):
+        return operands
     arrays = [x for x in operands if is_array(x)]
     dtype = result_dtype([x for x in operands if x is not None])
     if promotion == "float" and category(dtype) < FLOATING:
@@ -116,6 +118,17 @@ def unify(operands: list, promotion: str, name: str) -> list:
         else:
             result.append(as_scalar_array(x, dtype, host))
     return result
+
+
+def _agree(operands: list) -> bool:
+    """Whether all are arrays of one dtype, which most calls find."""
+    first = operands[0]
+    if not is_array(first):
+        return False
+    for x in operands:
+        if type(x) is not type(first) or x.dtype is not first.dtype:
+            return False
+    return True
 
 
 def as_scalar_array(value: Any, dtype: np.dtype, like: Any) -> Any:
