@@ -78,26 +78,33 @@ def report(rows: list[dict]) -> None:
         print(f"{group:14s} geometric mean {mean:5.2f}   worst {max(ratios):5.2f}{wanted}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(description: str | None, rounds: int, slot_ms: float) -> argparse.Namespace:
+    """The command line; starts the interpreter anew where malloc is not set up as wanted."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--filter", default="", help="only workloads whose name contains this")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--slot-ms", type=float, default=40)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--slot-ms", type=float, default=slot_ms)
+    parser.add_argument("--threads", type=int, help="default: the cores of this machine")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     options = parser.parse_args()
     if any(os.environ.get(k) != v for k, v in _MALLOC.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | _MALLOC)
+    return options
+
+
+def measure(workloads: dict, options: argparse.Namespace) -> list[dict]:
+    """Compare all workloads that the options choose; prints a line for each."""
     import torch
-    from workloads import WORKLOADS
 
     import gradcore
 
-    threads = gradcore.get_num_threads()
+    threads = options.threads or gradcore.get_num_threads()
+    gradcore.set_num_threads(threads)
     torch.set_num_threads(threads)
     print(f"gradcore {gradcore.__version__}, torch {torch.__version__}, {threads} threads")
     rows = []
-    for name, workload in WORKLOADS.items():
+    for name, workload in workloads.items():
         if options.filter not in name:
             continue
         libraries = {"gradcore": gradcore, "torch": torch}
@@ -108,9 +115,15 @@ def main() -> None:
             f"   ratio {row['ratio']:5.2f}",
             flush=True,
         )
-    report(rows)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
+    return rows
+
+
+def main() -> None:
+    from workloads import WORKLOADS
+
+    report(measure(WORKLOADS, arguments(__doc__, rounds=7, slot_ms=40)))
 
 
 if __name__ == "__main__":

@@ -60,6 +60,9 @@ def where(condition: Any, x: Any, y: Any, out: np.ndarray | None = None) -> np.n
         condition = condition != 0
     if out is None:
         return np.where(condition, x, y)
+    if not condition.ndim:
+        np.copyto(out, x if condition else y, casting="unsafe")
+        return out
     bits = _UNSIGNED.get(out.itemsize)
     if bits is None or out.dtype.kind == "O":
         np.copyto(out, np.where(condition, x, y), casting="unsafe")
