@@ -208,7 +208,7 @@ def test_root_without_history():
 
 def test_complex_root_needs_a_vector():
     x = torch.tensor(1.0 + 1j, requires_grad=True)
-    with pytest.raises(RuntimeError, match="only for real scalar outputs but got .*complex64"):
+    with pytest.raises(RuntimeError, match=r"only for real scalar outputs but got .*complex64"):
         (x * 2).backward()
 
 

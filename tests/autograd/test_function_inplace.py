@@ -45,7 +45,9 @@ def test_dirty_input_without_history():
 
 def test_dirty_leaf():
     x = leaf(1.0)
-    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad has been used in an"):
+    with pytest.raises(
+        RuntimeError, match="a leaf Variable that requires grad has been used in an"
+    ):
         Double.apply(x)
 
 

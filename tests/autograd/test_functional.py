@@ -143,9 +143,13 @@ def test_products_can_be_differentiated():
 
 
 def test_vector_is_needed_for_more_than_a_number():
-    with pytest.raises(RuntimeError, match="The vector v can only be None if the user-provided fun"):
+    with pytest.raises(
+        RuntimeError, match="The vector v can only be None if the user-provided fun"
+    ):
         vjp(square, tensor(1.0, 2.0))
-    with pytest.raises(RuntimeError, match="The vector v can only be None if the input to the user"):
+    with pytest.raises(
+        RuntimeError, match="The vector v can only be None if the input to the user"
+    ):
         jvp(square, tensor(1.0, 2.0))
 
 
@@ -157,7 +161,9 @@ def test_vector_of_a_wrong_shape():
 
 
 def test_inputs_and_outputs_must_be_tensors():
-    with pytest.raises(TypeError, match="The inputs given to jacobian must be either a Tensor or a"):
+    with pytest.raises(
+        TypeError, match="The inputs given to jacobian must be either a Tensor or a"
+    ):
         jacobian(square, 3.0)
     with pytest.raises(TypeError, match="value at index 1 has type"):
         jacobian(two, (tensor(1.0), 2))
@@ -166,9 +172,13 @@ def test_inputs_and_outputs_must_be_tensors():
 
 
 def test_strict_products():
-    with pytest.raises(RuntimeError, match="The output of the user-provided function is independent"):
+    with pytest.raises(
+        RuntimeError, match="The output of the user-provided function is independent"
+    ):
         vjp(lambda x, y: x * 2, (tensor(1.0), tensor(1.0)), tensor(1.0), strict=True)
-    with pytest.raises(RuntimeError, match="jacobian of the user-provided function with respect to"):
+    with pytest.raises(
+        RuntimeError, match="jacobian of the user-provided function with respect to"
+    ):
         vhp(lambda x: x.sum(), tensor(1.0, 2.0), tensor(1.0, 1.0), strict=True)
 
 

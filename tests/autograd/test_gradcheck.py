@@ -121,7 +121,9 @@ def test_missing_gradient():
         def backward(ctx, g):
             return None, g
 
-    with pytest.raises(GradcheckError, match="Jacobian mismatch for output 0 with respect to input"):
+    with pytest.raises(
+        GradcheckError, match="Jacobian mismatch for output 0 with respect to input"
+    ):
         gradcheck(Lost.apply, (leaf(2.0), leaf(1.0)))
 
 
@@ -170,7 +172,7 @@ def test_backward_that_cannot_take_missing_gradients():
                 raise RuntimeError("no gradient")
             return a + 2 * b
 
-    with pytest.raises((GradcheckError, RuntimeError), match="no gradient|undefined output grads"):
+    with pytest.raises((GradcheckError, RuntimeError), match=r"no gradient|undefined output grads"):
         gradcheck(Needs.apply, (leaf(1.0),))
 
 
@@ -201,13 +203,17 @@ def test_wrong_gradient_of_a_complex_function():
             return g * 2 * ctx.saved_tensors[0]
 
     z = torch.tensor([0.5 + 1j], dtype=torch.complex128, requires_grad=True)
-    with pytest.raises(GradcheckError, match="While considering the .* part of complex outputs onl"):
+    with pytest.raises(
+        GradcheckError, match=r"While considering the .* part of complex outputs onl"
+    ):
         gradcheck(Conj.apply, (z,))
 
 
 def test_single_precision_warns():
     x = torch.tensor([1.0], requires_grad=True)
-    with pytest.warns(UserWarning, match="Input #0 requires gradient and is not a double precision"):
+    with pytest.warns(
+        UserWarning, match="Input #0 requires gradient and is not a double precision"
+    ):
         gradcheck(lambda x: x * 2, (x,), atol=1.0)
 
 

@@ -80,9 +80,13 @@ def test_hooks_that_return_nonsense():
 
 
 def test_hook_on_what_needs_no_gradient():
-    with pytest.raises(RuntimeError, match="cannot register a hook on a tensor that doesn't require"):
+    with pytest.raises(
+        RuntimeError, match="cannot register a hook on a tensor that doesn't require"
+    ):
         torch.ones(1).register_hook(print)
-    with pytest.raises(RuntimeError, match="cannot register a hook on a tensor that doesn't require"):
+    with pytest.raises(
+        RuntimeError, match="cannot register a hook on a tensor that doesn't require"
+    ):
         torch.ones(1).register_post_accumulate_grad_hook(print)
 
 
@@ -130,7 +134,9 @@ def test_post_accumulate_hook_may_drop_the_gradient():
 
 def test_post_accumulate_hook_of_a_non_leaf():
     y = leaf(1.0) * 2
-    with pytest.raises(RuntimeError, match="post accumulate grad hooks cannot be registered on non"):
+    with pytest.raises(
+        RuntimeError, match="post accumulate grad hooks cannot be registered on non"
+    ):
         y.register_post_accumulate_grad_hook(print)
 
 
@@ -207,7 +213,9 @@ def test_the_first_of_several_gradients():
     register_multi_grad_hook([x, y], lambda g: seen.append(g.item()), mode="any")
     (x * y).backward()
     assert len(seen) == 1
-    with pytest.raises(ValueError, match=r"Expects mode to be one of \('all', 'any'\) but got some"):
+    with pytest.raises(
+        ValueError, match=r"Expects mode to be one of \('all', 'any'\) but got some"
+    ):
         register_multi_grad_hook([x, y], print, mode="some")
 
 

@@ -114,7 +114,9 @@ def test_in_place_inside(made):
 
 
 def test_requires_grad_outside(made):
-    with pytest.raises(RuntimeError, match="Setting requires_grad=True on inference tensor outside"):
+    with pytest.raises(
+        RuntimeError, match="Setting requires_grad=True on inference tensor outside"
+    ):
         made.requires_grad_()
 
 

@@ -162,7 +162,9 @@ def test_stale_value_of_another_dtype():
     y = x * 2
     z = y * y
     y.add_(1)
-    with pytest.raises(RuntimeError, match=r"\[torch\.FloatTensor \[2, 3\]\], which is output 0 of"):
+    with pytest.raises(
+        RuntimeError, match=r"\[torch\.FloatTensor \[2, 3\]\], which is output 0 of"
+    ):
         z.sum().backward()
 
 
@@ -324,3 +326,23 @@ def test_shape_changes_in_place():
     assert y.shape == (1, 3)
     (y * 2).sum().backward()
     assert x.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x, i: x[i],
+        lambda x, i: x[i, i],
+        lambda x, i: x.gather(0, i.unsqueeze(0)),
+        lambda x, i: x.index_select(0, i),
+        lambda x, i: torch.zeros(3, 3, dtype=torch.float64).index_add(0, i, x[:2]),
+        lambda x, i: x.take(i),
+    ],
+)
+def test_stale_index(use):
+    x = torch.ones(3, 3, dtype=torch.float64, requires_grad=True)
+    index = torch.tensor([0, 1])
+    y = use(x, index)
+    index.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()

@@ -41,7 +41,7 @@ class Square(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, g):
-        x, y = ctx.saved_tensors
+        x, _ = ctx.saved_tensors
         return g * 2 * x
 
 

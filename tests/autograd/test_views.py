@@ -176,7 +176,7 @@ def test_writes_through_every_kind_of_view(take):
     take(base).mul_(5)
     take(base_of_reference).mul_(5)
     assert base.tolist() == base_of_reference.tolist()
-    factors = [a / b for a, b in zip(base.tolist(), x.tolist())]
+    factors = [a / b for a, b in zip(base.tolist(), x.tolist(), strict=True)]
     assert gradient(x, base) == [f * 10.0**i for i, f in enumerate(factors)]
 
 
@@ -245,3 +245,58 @@ def test_detach_in_place():
     assert not y.requires_grad
     with pytest.raises(RuntimeError, match="Can't detach views in-place"):
         (x * 2)[:1].detach_()
+
+
+def view_of_what_got_a_history():
+    """A leaf, and a view that was made before its base got the leaf's history."""
+    x = leaf(2.0, 3.0)
+    base = torch.zeros(2, dtype=torch.float64)
+    view = base[:1]
+    base.add_(x)
+    return x, base, view
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (lambda z, v: z.mul_(v), 5.0),
+        (lambda z, v: z.mul_(other=v), 5.0),
+        (lambda z, v: z.copy_(v), 1.0),
+        (lambda z, v: z.__setitem__(slice(0, 1), v), 1.0),
+        (lambda z, v: z.__setitem__(0, v[0]), 1.0),
+        (lambda z, v: z.index_add_(0, torch.tensor([0]), v), 1.0),
+        (lambda z, v: z.addcmul_(v, v), 4.0),
+    ],
+)
+def test_writing_such_a_view_into_another_tensor(write, expected):
+    x, _, view = view_of_what_got_a_history()
+    z = torch.full((1,), 5.0, dtype=torch.float64)
+    write(z, view)
+    z.backward()
+    assert x.grad.tolist() == [expected, 0.0]
+
+
+def test_writing_into_such_a_view():
+    """PyTorch takes the view for a leaf until somebody reads its ``grad_fn``."""
+    x, base, view = view_of_what_got_a_history()
+    view.zero_()
+    assert gradient(x, base) == [0.0, 10.0]
+
+
+def test_such_a_view_as_argument():
+    x, _, view = view_of_what_got_a_history()
+    assert torch.cat([view, view]).requires_grad
+    assert (2.0 * view).requires_grad
+    with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
+        torch.add(torch.ones(1, dtype=torch.float64), view, out=torch.zeros(1, dtype=torch.float64))
+    view.backward()
+    assert x.grad.tolist() == [1.0, 0.0]
+
+
+def test_written_argument_by_keyword():
+    x, w = leaf(2.0), leaf(3.0)
+    y = x * 1
+    y.mul_(other=w)
+    y.backward()
+    assert x.grad.tolist() == [3.0]
+    assert w.grad.tolist() == [2.0]

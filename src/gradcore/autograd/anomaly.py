@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,6 +51,8 @@ class detect_anomaly:
     """Anomaly detection for a ``with`` block; see :class:`set_detect_anomaly`."""
 
     def __init__(self, check_nan: bool = True) -> None:
+        import warnings
+
         self.check_nan = check_nan
         self.previous = (state.anomaly, state.check_nan)
         warnings.warn(_WARNING, UserWarning, stacklevel=2)
@@ -68,13 +68,17 @@ class detect_anomaly:
 
 def remember(node: Node) -> None:
     """Note where the program stands as a node is made, and which backward node makes it."""
+    import traceback
+
     extras = node.attach()
     extras.trace = "".join(traceback.format_list(_user_frames()))
     extras.parent = state.node
 
 
-def _user_frames() -> list[traceback.FrameSummary]:
+def _user_frames() -> list[Any]:
     """The stack without the frames of gradcore itself at its end."""
+    import traceback
+
     package = __name__.partition(".")[0]
     frames: list[Any] = []
     for frame, line in traceback.walk_stack(None):
@@ -107,6 +111,8 @@ def _has_nan(array: Any) -> bool:
 
 def warn_of(node: Node) -> None:
     """Warn with the place in the forward pass that a failing node comes from."""
+    import warnings
+
     extras = node.extras
     if extras is None or extras.trace is None:
         warnings.warn(

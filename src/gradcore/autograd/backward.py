@@ -209,13 +209,9 @@ def _batch_size(outputs: tuple, vectors: Sequence[Any]) -> int:
     for i, (output, vector) in enumerate(zip(outputs, vectors, strict=False)):
         if not isinstance(vector, TensorBase):
             continue
-        if vector._array.ndim == 0:
-            raise ValueError(
-                "vmap(vjp, in_dims=0, ...)(<inputs>): Got in_dim=0 for some input, but that input "
-                "is a Tensor of dimensionality 0 so expected in_dim to satisfy 0 <= in_dim < 0."
-            )
-        if isinstance(output, TensorBase) and vector._array.shape[1:] != output._array.shape:
-            raise RuntimeError(_UNBATCHED.format(i, vector.shape, output.shape))
+        first = vector[0]  # type: ignore[index]
+        if isinstance(output, TensorBase) and first.shape != output.shape:
+            raise RuntimeError(_UNBATCHED.format(i, first.shape, output.shape))
         sizes.append(vector._array.shape[0])
     if not sizes:
         raise ValueError("is_grads_batched=True: grad_outputs must have a leading dimension")
@@ -309,6 +305,11 @@ def _check_start(index: int, tensor: Any, gradient: Any) -> None:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{index}] has a shape of {gradient.shape} and "
             f"output[{index}] has a shape of {tensor.shape}."
+        )
+    if type(gradient._array) is not type(tensor._array) or gradient.device != tensor.device:
+        raise RuntimeError(
+            f"invalid gradient at index {index} - expected device {tensor.device} but got "
+            f"{gradient.device}"
         )
     if (gradient._array.dtype.kind == "c") != (tensor._array.dtype.kind == "c"):
         raise RuntimeError(

@@ -188,10 +188,10 @@ def save_arguments(node: OpNode, args: tuple) -> None:
 def save(node: OpNode, args: tuple, attributes: dict, outputs: Any) -> None:
     """Keep what the node's plan asks for, with the version each tensor has now."""
     saved: list[Any] = []
-    versions: list[int] = []
+    versions: list[Any] = []
     hooks = state.saved_hooks
     for what, index in node.plan.saves:
-        version = 0
+        version: Any = 0
         if what == "argument":
             value = args[index]
             if isinstance(value, TensorBase):
@@ -213,6 +213,12 @@ def save(node: OpNode, args: tuple, attributes: dict, outputs: Any) -> None:
             value = _shape(args[index])
         elif what == "dtype":
             value = args[index]._array.dtype if isinstance(args[index], TensorBase) else None
+        elif what == "all argument":
+            value = args[index:]
+            counts = [version_of(v) if isinstance(v, TensorBase) else 0 for v in value]
+            version = tuple(counts) if any(counts) else 0
+            if hooks:
+                value = tuple(pack(v, hooks[-1]) if isinstance(v, TensorBase) else v for v in value)
         else:
             value = _save_variadic(what, args[index:])
         saved.append(value)
@@ -226,8 +232,6 @@ def _shape(value: Any) -> Any:
 
 
 def _save_variadic(what: str, values: tuple) -> tuple:
-    if what == "all argument":
-        return values
     if what == "all shape":
         return tuple(map(_shape, values))
     return tuple(v._array.dtype for v in values)
@@ -242,11 +246,11 @@ def pack(tensor: Any, hooks: tuple) -> Packed:
 def link_view(op: Op, base: Any, attributes: dict, view: Any, creation: str | None) -> None:
     """Make ``view`` a view of the tensor ``base`` (or of its base)."""
     steps = ((op, attributes),)
+    if creation is None and not state.recording:
+        creation = "inference" if state.inference else "no_grad"
     if base._base is not None:
         steps = base._view.steps + steps
         creation = creation or base._view.creation
-    if creation is None and not state.recording:
-        creation = "inference" if state.inference else "no_grad"
     counter = version_counter(base)
     view._vc = counter
     view._base = base if base._base is None else base._base

@@ -186,12 +186,15 @@ class Function(metaclass=FunctionMeta):
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Run the operation, and record it where an argument requires grad."""
+        """Run the operation, and record it where an argument requires grad.
+
+        Keyword arguments take their places among ``forward``'s positional parameters.
+        """
         separate = cls.setup_context is not Function.setup_context
-        if kwargs and not separate:
-            raise TypeError("apply() takes no keyword arguments")
         if separate:
-            args = _with_defaults(cls.forward, args, kwargs)
+            args = _in_order(cls.forward, args, kwargs)
+        elif kwargs:
+            args = _in_order(cls.forward, (None, *args), kwargs)[1:]
         node = cls._prepare(args)
         ctx = node.ctx
         previous = state.grad_enabled
@@ -232,10 +235,16 @@ class Function(metaclass=FunctionMeta):
         return node
 
 
-def _with_defaults(forward: Callable, args: tuple, kwargs: dict) -> tuple:
-    """The arguments in the order of ``forward``'s signature, with its defaults filled in."""
+def _in_order(forward: Callable, args: tuple, kwargs: dict) -> tuple:
+    """The arguments in the order of ``forward``'s signature, with its defaults filled in.
+
+    TypeError for keyword-only parameters, which have no place among the gradients.
+    """
     bound = inspect.signature(forward).bind(*args, **kwargs)
     bound.apply_defaults()
+    if bound.kwargs:
+        name = next(iter(bound.kwargs))
+        raise TypeError(f"forward() got an unexpected keyword argument '{name}'")
     return bound.args
 
 

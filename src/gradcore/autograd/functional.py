@@ -18,6 +18,7 @@ from .functional_checks import (
     check_requires_grad,
     check_vector,
     fill_in_zeros,
+    unit_vectors,
     zeros_like,
 )
 from .modes import enable_grad, set_grad_enabled
@@ -193,10 +194,8 @@ def _forward_jacobian(
 def _directions(inputs: tuple) -> Iterator[tuple]:
     """Every unit vector of the inputs' space, as a tuple of tensors of their shapes."""
     for i, x in enumerate(inputs):
-        for j in range(x.numel()):
-            direction = [zeros_like(each) for each in inputs]
-            direction[i]._array.reshape(-1)[j] = 1
-            yield tuple(direction)
+        for unit in unit_vectors(x):
+            yield tuple(unit if j == i else zeros_like(y) for j, y in enumerate(inputs))
 
 
 def _joined(columns: list, output: Any, input: Any) -> Any:

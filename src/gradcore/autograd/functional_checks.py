@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from ..backends.registry import new
+from ..backends.registry import new, write
 from .variable import TensorBase, wrap
 
 _INDEPENDENT = {
@@ -123,3 +124,11 @@ def fill_in_zeros(grads: tuple, like: tuple, strict: bool, create_graph: bool, s
 def zeros_like(tensor: Any) -> Any:
     """Contiguous zeros of a tensor's shape, dtype and device."""
     return wrap(new("zeros", tensor._array))
+
+
+def unit_vectors(tensor: Any) -> Iterator[Any]:
+    """The unit vectors of the space of a tensor, in the order of its elements."""
+    for i in range(tensor._array.size):
+        unit = zeros_like(tensor)
+        write(unit._array.reshape(-1)[i : i + 1], 1)
+        yield unit

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..backends.registry import new as new_array
 from ..backends.registry import write
-from ..ops.shape import clone
 from ..ops.promotion import can_cast, name_of
+from ..ops.shape import clone
 from .node import OpNode
 from .state import state
 from .variable import INFERENCE_WRITTEN, InferenceCounter, TensorBase, version_counter
@@ -63,9 +63,10 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The method ``f_`` of a function ``f``."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        check_writable(self, any(isinstance(a, TensorBase) and a._rg for a in args))
+        needed = any(map(requires_grad, (*args, *kwargs.values())))
+        check_writable(self, needed)
         before = same_history(self)
-        if state.grad_enabled and (self._rg or any(_requires(a) for a in args)):
+        if state.grad_enabled and (needed or self._rg):
             # Rules may need the old value, which is about to be overwritten.
             before._array = clone(self._array)
             before._vc = None
@@ -77,8 +78,13 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return method
 
 
-def _requires(value: Any) -> bool:
-    return isinstance(value, TensorBase) and value._rg
+def requires_grad(value: Any) -> bool:
+    """Whether ``value`` is a Tensor that requires grad, by what its base's history is now."""
+    if not isinstance(value, TensorBase):
+        return False
+    if value._base is not None and value._view.creation is None:
+        refresh(value)
+    return value._rg
 
 
 def assign(tensor: Any, result: Any, name: str) -> Any:
@@ -117,7 +123,7 @@ def _move_output_counter(tensor: Any, written: Any) -> None:
     node = written._node
     if not isinstance(node, OpNode) or not node.saved:
         return
-    saved = node.saved
+    saved: Any = node.saved
     counter = version_counter(tensor)
     for i, (what, _) in enumerate(node.plan.saves):
         if what == "out" and type(saved[i]) is tuple:
@@ -134,7 +140,7 @@ def check_cast(source: Any, target: Any) -> None:
 
 def write_out(function: Callable[..., Any], out: Any, *args: Any, **kwargs: Any) -> Any:
     """``function(*args, out=out)``: write the result into ``out`` (or a tuple of tensors)."""
-    if state.grad_enabled and any(_requires(t) for t in (*args, *_flat(out))):
+    if state.grad_enabled and any(map(requires_grad, (*args, *_flat(out), *kwargs.values()))):
         raise RuntimeError(
             f"{getattr(function, '__name__', 'function')}(): functions with out=... arguments "
             "don't support automatic differentiation, but one of the arguments requires grad."

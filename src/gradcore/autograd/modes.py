@@ -79,7 +79,7 @@ def _decorate_generator(make: Callable[[], Any], function: Callable) -> Callable
     @functools.wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         generator = function(*args, **kwargs)
-        advance = functools.partial(generator.send, None)
+        advance: Callable[[], Any] = functools.partial(generator.send, None)
         try:
             while True:
                 with make():

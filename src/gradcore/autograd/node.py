@@ -195,9 +195,20 @@ class OpNode(Node):
             elif isinstance(value, TensorBase):
                 self.check_version(value, position)
             return value if create_graph else unwrap(value)
-        if what == "all argument" and not create_graph:
-            return tuple(map(unwrap, value))
+        if what == "all argument":
+            values = self.unpack_all(value, position)
+            return values if create_graph else tuple(map(unwrap, values))
         return value
+
+    def unpack_all(self, values: tuple, position: int) -> tuple:
+        """The arguments of a variadic call that were saved together at ``position``."""
+        expected = (self.versions and self.versions[position]) or (0,) * len(values)
+        for value, version in zip(values, expected, strict=True):
+            if isinstance(value, TensorBase) and version_of(value) != version:
+                made_by = value._node, value._nr
+                found = version_of(value)
+                raise RuntimeError(stale_message(value._array, *made_by, found, version))
+        return tuple(v.unpack() if type(v) is Packed else v for v in values)
 
     def check_version(self, value: TensorBase, position: int) -> None:
         """RuntimeError if the tensor saved at ``position`` was written to since."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.registry import backend_of
+from ..backends.registry import backend_of, write
 from .variable import wrap
 
 
@@ -105,14 +105,16 @@ def _difference_dtype(values: np.ndarray) -> Any:
 
 def _evaluated(func: Callable, inputs: tuple, index: int, step: np.ndarray) -> list[np.ndarray]:
     array = inputs[index]._array
-    kept = array.copy()
     backend = backend_of(array)
-    moved = backend.from_host(step.astype(array.dtype), backend.device_of(array))
-    array[...] = kept + moved
+    where = backend.device_of(array)
+    moved = backend.from_host(step.astype(array.dtype), where)
+    with backend.on(where):
+        kept = array.copy()
+        array[...] = kept + moved
     try:
         return [host(y).copy() for y in as_tuple(func(*inputs))]
     finally:
-        array[...] = kept
+        write(array, kept)
 
 
 def random_direction(

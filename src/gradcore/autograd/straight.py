@@ -45,7 +45,7 @@ _OUTPUT = """\
             node.raise_stale(v{i}, 0, counter[0], expected)
 """
 _ALL_ARGUMENTS = """\
-    v{i} = tuple(map(unwrap, saved[{i}]))
+    v{i} = tuple(map(unwrap, node.unpack_all(saved[{i}], {i})))
 """
 _OTHER = """\
     v{i} = saved[{i}]

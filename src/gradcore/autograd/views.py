@@ -15,7 +15,6 @@ from .node import Node, sequence
 from .state import state
 from .variable import TensorBase, wrap
 
-
 _AMBIGUOUS = (
     "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
     "code by moving both the view and the inplace either both inside the {0} block (if you don't "
@@ -23,8 +22,8 @@ _AMBIGUOUS = (
 )
 # What ViewInfo.creation forbids, and why.
 _FORBIDDEN = {
-    "no_grad": "with grad mode enabled. " + _AMBIGUOUS.format("no_grad"),
-    "inference": "with grad mode enabled. " + _AMBIGUOUS.format("inference_mode"),
+    "no_grad": _AMBIGUOUS.format("no_grad"),
+    "inference": _AMBIGUOUS.format("inference_mode"),
     "multi_output": (
         "This view is the output of a function that returns multiple views. Such functions do not "
         "allow the output views to be modified inplace. You should replace the inplace operation "
@@ -48,9 +47,11 @@ def forbidden_write(view: Any, is_written: str) -> RuntimeError:
             f"Output {view._nr} of {name} is a view and {is_written} modified inplace. "
             f"{_FORBIDDEN[creation]}"
         )
-    mode = "inference" if creation == "inference" else "no_grad"
+    made, written = "no_grad mode", "with grad mode enabled"
+    if creation == "inference":
+        made, written = "inference mode", "in normal mode"
     return RuntimeError(
-        f"A view was created in {mode} mode and {is_written} modified inplace "
+        f"A view was created in {made} and {is_written} modified inplace {written}. "
         f"{_FORBIDDEN[creation]}"
     )
 
@@ -64,11 +65,13 @@ def refresh(view: Any) -> None:
     if info.version == view._vc[0]:
         return
     base = view._base
-    if base._rg and info.creation is not None and state.grad_enabled:
-        raise forbidden_write(view, "its base or another view of its base has been")
-    info.version = view._vc[0]
-    if not base._rg or info.creation is not None:
+    if not base._rg or state.inference:
         return
+    if info.creation is not None:
+        if state.grad_enabled:
+            raise forbidden_write(view, "its base or another view of its base has been")
+        return
+    info.version = view._vc[0]
     if view._node is None and view._rg:
         return  # a leaf of its own
     replayed = replay(base, info.steps)
@@ -130,9 +133,7 @@ def rebase(view: Any, written: Any) -> None:
     node.steps = view._view.steps
     node.shape, node.dtype = base._array.shape, base._array.dtype
     ends = (base, written)
-    node.edges = tuple(
-        None if not t._rg else (t if t._node is None else t._node) for t in ends
-    )
+    node.edges = tuple(None if not t._rg else (t if t._node is None else t._node) for t in ends)
     node.slots = (base._nr, written._nr)
     set_history(base, node, 0)
 

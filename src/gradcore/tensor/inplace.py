@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from ..autograd.dispatch import record
-from ..autograd.inplace import adopt, bump, check_writable, inplace, writable
+from ..autograd.inplace import adopt, bump, check_writable, inplace, requires_grad, writable
 from ..autograd.state import state
 from ..autograd.variable import TensorBase, unwrap
 from ..autograd.views import same_history
@@ -19,7 +19,7 @@ from ..ops.masking import masked_fill, masked_fill_arguments
 from ..ops.registry import FUNCTIONS, public
 from ..ops.selecting import CALLS, number_for
 from ..ops.shape import basic_index, broadcast_shape
-from ..ops.strided import as_strided_view
+from ..ops.strided import as_strided_view, c_strides
 
 # ----------------------------------------------------------------------- running a primitive
 
@@ -27,18 +27,20 @@ from ..ops.strided import as_strided_view
 def write(primitive: Any, arguments: tuple, attributes: dict) -> Any:
     """Run a writing primitive into its first argument, a Tensor, and record that."""
     self = arguments[0]
-    needed = any(isinstance(a, TensorBase) and a._rg for a in arguments)
+    needed = any(map(requires_grad, arguments))
     check_writable(self, needed)
     array = writable(self._array)
     recording = needed and state.grad_enabled and array.dtype.kind in "fcV"
-    before = same_history(self) if recording else None
-    if recording and any("x" in rule.names for rule in primitive.rules.values()):
-        before._array, before._vc = array.copy(), None
+    if recording:
+        before = same_history(self)
+        if any("x" in rule.names for rule in primitive.rules.values()):
+            before._array, before._vc = array.copy(), None
+        recorded = (before, *arguments[1:])
     values = [unwrap(a) for a in arguments[1:]]
     primitive.kernel((array,))(array, *values, **attributes, out=array)
     bump(self)
     if recording:
-        adopt(self, record(primitive, (before, *arguments[1:]), attributes, array))
+        adopt(self, record(primitive, recorded, attributes, array))
     return self
 
 
@@ -78,7 +80,7 @@ def copy_(self, src, non_blocking=False):
                 f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}"
             )
         return fill_(self, src)
-    shape, given = tuple(self._array.shape), tuple(src._array.shape)
+    shape, given = self._array.shape, src._array.shape
     if given != shape and (common := broadcast_shape(shape, given)) != shape:
         raise RuntimeError(
             f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}"
@@ -87,9 +89,26 @@ def copy_(self, src, non_blocking=False):
         _warn_discarded()
     if self is src:
         return self
+    if self._vc is not None and self._vc is src._vc:
+        _refuse_partial_overlap(self._array, src._array)
     if type(src._array) is not type(self._array) or src.device != self.device:
         src = src.to(self.device, non_blocking=non_blocking)
     return write(I.copy_op, (self, src), {})
+
+
+def _refuse_partial_overlap(array: Any, source: Any) -> None:
+    """PyTorch's error for blocks of one memory that overlap without being the same."""
+    if not (array.flags.c_contiguous and source.flags.c_contiguous):
+        return
+    backend = backend_of(array)
+    if not backend.may_share_memory(array, source):
+        return
+    if backend.data_ptr(array) != backend.data_ptr(source) or array.nbytes != source.nbytes:
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor "
+            "refer to a single memory location. Please clone() the tensor before performing the "
+            "operation."
+        )
 
 
 def _warn_discarded() -> None:
@@ -115,17 +134,15 @@ def fill_(self, value):
         raise TypeError(
             f"fill_() received an invalid combination of arguments - got ({type(value).__name__})"
         ) from None
-    array = self._array
-    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+    if 0 in self._array.strides:
         return _fill_repeated(self, number)
     return write(I.fill_op, (self,), {"value": number})
 
 
 def _fill_repeated(self: Any, number: Any) -> Any:
     """Filling is the one write that expanded memory allows: every element gets the same."""
-    array = self._array
-    once = tuple(slice(0, 1) if s == 0 else slice(None) for s in array.strides)
-    fill_(basic_index(self, key=once), number)
+    once = tuple([slice(0, 1) if s == 0 else slice(None) for s in self._array.strides])
+    write(I.fill_op, (basic_index(self, key=once),), {"value": number})
     return self
 
 
@@ -260,8 +277,12 @@ FUNCTIONS |= {"zero_": zero_, "fill_": fill_, "resize_as_": resize_as_}
 
 
 @public(name="set_", function_too=False)
-def set_(self, source=None):
-    """Let this tensor share the memory of ``source``; without it, be empty."""
+def set_(self, source=None, storage_offset=0, size=None, stride=None):
+    """Let this tensor share the memory of ``source``; without it, be empty.
+
+    With ``size`` it is those sizes and strides (C order where they are None) at
+    ``storage_offset`` elements into that memory.
+    """
     if self._rg and self._node is None and state.grad_enabled:
         check_writable(self, True)
     if source is None:
@@ -272,7 +293,11 @@ def set_(self, source=None):
         raise RuntimeError(
             f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}"
         )
-    else:
+    elif size is None:
         self._array = source._array
+    else:
+        sizes = tuple(size)
+        steps = c_strides(sizes) if stride is None else tuple(stride)
+        self._array = as_strided_view(source.detach(), sizes, steps, storage_offset)._array
     bump(self)
     return self
