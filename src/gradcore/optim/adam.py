@@ -7,16 +7,9 @@ from typing import Any
 
 from ..autograd.variable import TensorBase
 from ..ops.registry import FUNCTIONS
-from .optimizer import (
-    Optimizer,
-    check_capturable,
-    check_fused,
-    check_options,
-    fused_update,
-    is_recorded,
-    new_step,
-    number,
-)
+from .kernels import advance, new_step, packed, run_kernel, zeros_like
+from .optimizer import Optimizer
+from .options import check_capturable, check_choices, check_fused, is_recorded, number
 
 __all__ = ["Adam", "AdamW"]
 
@@ -91,7 +84,9 @@ class Adam(Optimizer):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
-        check_options(defaults)
+        check_choices(defaults)
+
+    _kernel_state = ("step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -108,22 +103,22 @@ class Adam(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; ``closure`` recomputes the loss, which is returned."""
-        return self._run_step(closure, self._update)
+        return self._run_step(closure)
 
-    def _state_of(self, param: Any, group: dict[str, Any]) -> dict[str, Any]:
-        state = self.state[param]
-        if not state:
-            if group["fused"]:
+    def _begin(self, params: list, group: dict[str, Any]) -> None:
+        """Make the state of parameters that have none."""
+        if group["fused"]:
+            for param in params:
                 check_fused(param)
-            zeros_like = FUNCTIONS["zeros_like"]
-            state["step"] = new_step(param, group)
-            state["exp_avg"] = zeros_like(param)
-            state["exp_avg_sq"] = zeros_like(param)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = zeros_like(param)
-        if group["differentiable"] and state["step"].requires_grad:
-            raise RuntimeError("`requires_grad` is not supported for `step` in differentiable mode")
-        return state
+        columns = {
+            "step": packed([new_step(p, group) for p in params]),
+            "exp_avg": zeros_like(params),
+            "exp_avg_sq": zeros_like(params),
+        }
+        if group["amsgrad"]:
+            columns["max_exp_avg_sq"] = zeros_like(params)
+        for i, param in enumerate(params):
+            self.state[param].update({key: column[i] for key, column in columns.items()})
 
     def _update(self, group: dict[str, Any]) -> None:
         params = [p for p in group["params"] if p._grad is not None]
@@ -133,24 +128,40 @@ class Adam(Optimizer):
             raise RuntimeError(
                 "lr as a Tensor is not supported for capturable=False and foreach=True"
             )
-        states = [self._state_of(p, group) for p in params]
-        if group["capturable"]:
-            for param, state in zip(params, states, strict=True):
-                check_capturable(param, state["step"])
+        states = [self.state[p] for p in params]
+        if not all(states):
+            self._begin([p for p, s in zip(params, states, strict=True) if not s], group)
         if group["differentiable"] or group["capturable"]:
-            for param, state in zip(params, states, strict=True):
-                state["step"].add_(1)
-                update_one(param, param._grad, state, state["step"], group)
+            with self._mode():
+                self._update_recorded(params, states, group)
             return
-        for step, members in _by_step(params, states).items():
-            self._update_together(members, step, group)
+        counts = advance([state["step"] for state in states])
+        if counts.count(counts[0]) == len(counts):
+            self._update_together(params, states, counts[0], group)
+            return
+        for count in dict.fromkeys(counts):
+            at = [i for i, other in enumerate(counts) if other == count]
+            self._update_together([params[i] for i in at], [states[i] for i in at], count, group)
 
-    def _update_together(self, members: list, step: float, group: dict[str, Any]) -> None:
+    def _update_recorded(self, params: list, states: list, group: dict[str, Any]) -> None:
+        """The step as tensor operations alone, to be differentiated or captured."""
+        for param, state in zip(params, states, strict=True):
+            step = state["step"]
+            if group["differentiable"] and step.requires_grad:
+                raise RuntimeError(
+                    "`requires_grad` is not supported for `step` in differentiable mode"
+                )
+            if group["capturable"]:
+                check_capturable(param, step)
+            step.add_(1)
+            update_one(param, param._grad, state, step, group)
+
+    def _update_together(
+        self, params: list, states: list, step: float, group: dict[str, Any]
+    ) -> None:
         """Update parameters that are all at the same step."""
-        params = [p for p, _ in members]
-        columns = [params, [p._grad for p in params]]
-        columns += [[s[key] for _, s in members] for key in ("exp_avg", "exp_avg_sq")]
-        largest = [s["max_exp_avg_sq"] for _, s in members] if group["amsgrad"] else None
+        columns: list[Any] = [[s[key]._array for s in states] for key in ("exp_avg", "exp_avg_sq")]
+        largest = [s["max_exp_avg_sq"]._array for s in states] if group["amsgrad"] else None
         beta1, beta2 = group["betas"]
         options = {
             "step": step,
@@ -162,8 +173,10 @@ class Adam(Optimizer):
             "decoupled": group["decoupled_weight_decay"],
             "maximize": group["maximize"],
         }
-        if not fused_update("adam", [*columns, largest], options):
-            for param, state in members:
+        if run_kernel("adam", params, [*columns, largest], options, self._memory_of(group)):
+            return
+        with self._mode():
+            for param, state in zip(params, states, strict=True):
                 update_one(param, param._grad, state, step, group)
 
 
@@ -180,17 +193,6 @@ def _check_ranges(lr: Any, betas: tuple, eps: float, weight_decay: float) -> Non
     kinds = [isinstance(beta, TensorBase) for beta in betas]
     if not (all(kinds) or all(isinstance(beta, float) for beta in betas)):
         raise ValueError("betas must be either both floats or both Tensors")
-
-
-def _by_step(params: list, states: list) -> dict[float, list]:
-    """Count one step for each parameter; the (parameter, state) pairs by their new step."""
-    result: dict[float, list] = {}
-    for param, state in zip(params, states, strict=True):
-        counter = state["step"]
-        # A 0-d host array: += costs 0.2 us, the tensor operation 2.
-        counter._array += 1
-        result.setdefault(counter._array.item(), []).append((param, state))
-    return result
 
 
 def update_one(param: Any, grad: Any, state: dict[str, Any], step: Any, group: dict) -> None:
@@ -220,7 +222,10 @@ def update_one(param: Any, grad: Any, state: dict[str, Any], step: Any, group: d
     mean.mul_(beta1).add_(grad * (1 - beta1))
     square.mul_(beta2).add_(grad * grad * (1 - beta2))
     if largest is not None:
-        largest.copy_(FUNCTIONS["maximum"](largest.clone(), square))
+        if recorded:  # what maximum saves must not be written to by the next step
+            largest.copy_(FUNCTIONS["maximum"](largest.clone(), square.clone()))
+        else:
+            FUNCTIONS["maximum"](largest, square, out=largest)
         square = largest
     if recorded:
         mean, step = mean.clone(), step.clone()

@@ -5,30 +5,21 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import deepcopy
 from itertools import chain
 from typing import Any
 
 from ..autograd.hooks import RemovableHandle
-from ..autograd.inplace import bump
 from ..autograd.modes import enable_grad, set_grad_enabled
 from ..autograd.variable import TensorBase
-from ..backends.default import default_dtype
-from ..backends.dtype import DTYPES, from_numpy_dtype
-from ..backends.registry import backend_of
 from ..nn.modules.module import clear_gradient
 from ..nn.typename import typename
-from ..ops.registry import FUNCTIONS
+from .groups import check_groups, fitted, group_of, split_names
+from .kernels import packed
 
 _global_optimizer_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
 _global_optimizer_post_hooks: OrderedDict[int, Callable] = OrderedDict()
-
-_FLOAT32 = DTYPES["float32"]
-
-# What PyTorch names in its messages.
-_FUSED_DEVICES = ["mps", "cuda", "xpu", "hpu", "cpu", "mtia"]
-_CAPTURABLE_DEVICES = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
 
 
 class _RequiredParameter:
@@ -56,25 +47,32 @@ def _with_hooks(step: Callable) -> Callable:
 
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        before = (*_global_optimizer_pre_hooks.values(), *self._optimizer_step_pre_hooks.values())
-        for hook in before:
-            changed = hook(self, args, kwargs)
-            if changed is None:
-                continue
-            if not isinstance(changed, tuple) or len(changed) != 2:
-                raise RuntimeError(
-                    f"{step} must return None or a tuple of (new_args, new_kwargs), but got "
-                    f"{changed}."
-                )
-            args, kwargs = changed
+        if _global_optimizer_pre_hooks or self._optimizer_step_pre_hooks:
+            args, kwargs = _before_step(self, step, args, kwargs)
         result = step(self, *args, **kwargs)
-        after = (*self._optimizer_step_post_hooks.values(), *_global_optimizer_post_hooks.values())
-        for hook in after:
-            hook(self, args, kwargs)
+        if _global_optimizer_post_hooks or self._optimizer_step_post_hooks:
+            own, shared = self._optimizer_step_post_hooks, _global_optimizer_post_hooks
+            for hook in (*own.values(), *shared.values()):
+                hook(self, args, kwargs)
         return result
 
     hooked.hooked = True  # type: ignore[attr-defined]
     return hooked
+
+
+def _before_step(optimizer: Optimizer, step: Callable, args: tuple, kwargs: dict) -> tuple:
+    """The arguments of ``step`` after the hooks that may change them."""
+    own, shared = optimizer._optimizer_step_pre_hooks, _global_optimizer_pre_hooks
+    for hook in (*shared.values(), *own.values()):
+        changed = hook(optimizer, args, kwargs)
+        if changed is None:
+            continue
+        if not isinstance(changed, tuple) or len(changed) != 2:
+            raise RuntimeError(
+                f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+            )
+        args, kwargs = changed
+    return args, kwargs
 
 
 _HOOKS = (
@@ -99,6 +97,9 @@ class Optimizer:
         ValueError: nothing to optimize, non-leaf tensors, a parameter in two groups.
     """
 
+    # The names of state that a kernel takes; small ones of a group are kept side by side.
+    _kernel_state: tuple[str, ...] = ()
+
     _optimizer_step_pre_hooks: OrderedDict[int, Callable]
     _optimizer_step_post_hooks: OrderedDict[int, Callable]
     _optimizer_state_dict_pre_hooks: OrderedDict[int, Callable]
@@ -110,6 +111,7 @@ class Optimizer:
         self.defaults = defaults
         for name in _HOOKS:
             setattr(self, name, OrderedDict())
+        self._memory: dict[int, dict[str, Any]] = {}
         self._patch_step_function()
         if isinstance(params, TensorBase):
             raise TypeError(
@@ -139,6 +141,7 @@ class Optimizer:
         self.__dict__.update(state)
         for name in _HOOKS:
             self.__dict__.setdefault(name, OrderedDict())
+        self._memory = {}
         self._patch_step_function()
         self.defaults.setdefault("differentiable", False)
 
@@ -155,7 +158,7 @@ class Optimizer:
         """Add a group: {"params": …} with options of its own; the rest are the defaults."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        _split_names(param_group)
+        split_names(param_group)
         params = param_group["params"]
         self._check_members(params)
         for name, default in self.defaults.items():
@@ -204,22 +207,36 @@ class Optimizer:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:
             for param in group["params"]:
-                clear_gradient(param, set_to_none)
+                if set_to_none:
+                    param._grad = None
+                else:
+                    clear_gradient(param, False)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters by their gradients; returns what ``closure`` returns."""
         raise NotImplementedError
 
-    def _run_step(self, closure: Callable[[], Any] | None, update: Callable[[dict], None]) -> Any:
-        """The frame of every step: the closure with gradients, the updates without."""
+    def _run_step(self, closure: Callable[[], Any] | None) -> Any:
+        """The frame of most steps: the loss of the closure, then the update of every group."""
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with set_grad_enabled(bool(self.defaults["differentiable"])):
-            for group in self.param_groups:
-                update(group)
+        for group in self.param_groups:
+            self._update(group)
         return loss
+
+    def _update(self, group: dict[str, Any]) -> None:
+        """Update the parameters of one group that have gradients."""
+        raise NotImplementedError
+
+    def _mode(self) -> set_grad_enabled:
+        """The grad mode of updates: recorded only for ``differentiable``."""
+        return set_grad_enabled(bool(self.defaults.get("differentiable")))
+
+    def _memory_of(self, group: dict[str, Any]) -> dict[str, Any]:
+        """What kernels keep from step to step for this group; they check that it still fits."""
+        return self._memory.setdefault(id(group), {})
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """``hook(optimizer, args, kwargs)`` runs before step; it may return new (args, kwargs)."""
@@ -231,7 +248,9 @@ class Optimizer:
 
     # ------------------------------------------------------------------ saving and loading
 
-    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """``hook(optimizer)`` runs before ``state_dict``."""
         return _add(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
@@ -258,19 +277,19 @@ class Optimizer:
         for hook in self._optimizer_state_dict_pre_hooks.values():
             hook(self)
         numbers: dict[int, int] = {}
-        packed_groups = []
+        saved_groups = []
         start = 0
         for group in self.param_groups:
             for i, param in enumerate(group["params"], start):
                 numbers.setdefault(id(param), i)
-            packed = {k: v for k, v in group.items() if k != "params"}
-            packed["params"] = [numbers[id(param)] for param in group["params"]]
-            packed_groups.append(packed)
-            start += len(packed["params"])
+            saved = {k: v for k, v in group.items() if k != "params"}
+            saved["params"] = [numbers[id(param)] for param in group["params"]]
+            saved_groups.append(saved)
+            start += len(saved["params"])
         state = {
             (numbers[id(k)] if isinstance(k, TensorBase) else k): v for k, v in self.state.items()
         }
-        result = {"state": state, "param_groups": packed_groups}
+        result = {"state": state, "param_groups": saved_groups}
         for hook in self._optimizer_state_dict_post_hooks.values():
             changed = hook(self, result)
             result = result if changed is None else changed
@@ -288,15 +307,15 @@ class Optimizer:
             state_dict = state_dict if changed is None else changed
         groups = self.param_groups
         saved_groups = deepcopy(state_dict["param_groups"])
-        _check_groups(groups, saved_groups)
+        check_groups(groups, saved_groups)
         numbers = chain.from_iterable(group["params"] for group in saved_groups)
         params = chain.from_iterable(group["params"] for group in groups)
         by_number = dict(zip(numbers, params, strict=True))
         state: defaultdict[Any, Any] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             if key in by_number:
-                options = _group_of(key, state_dict["param_groups"])
-                state[by_number[key]] = _fitted(by_number[key], value, options, None)
+                options = group_of(key, state_dict["param_groups"])
+                state[by_number[key]] = fitted(by_number[key], value, options, None)
             else:
                 state[key] = value
         for group, saved in zip(groups, saved_groups, strict=True):
@@ -304,8 +323,18 @@ class Optimizer:
             if "param_names" in group:
                 saved.setdefault("param_names", group["param_names"])
         self.__setstate__({"state": state, "param_groups": saved_groups})
+        self._pack_state()
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
+
+    def _pack_state(self) -> None:
+        """Put loaded state side by side, as the first step does with new state."""
+        for group in self.param_groups:
+            states = [self.state[p] for p in group["params"] if p in self.state]
+            for key in self._kernel_state:
+                holders = [s for s in states if isinstance(s.get(key), TensorBase)]
+                for state, tensor in zip(holders, packed([s[key] for s in holders]), strict=True):
+                    state[key] = tensor
 
 
 def _add(hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableHandle:
@@ -313,127 +342,3 @@ def _add(hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableHandle:
     if prepend:
         hooks.move_to_end(handle.id, last=False)
     return handle
-
-
-def _split_names(group: dict[str, Any]) -> None:
-    """Make ``group["params"]`` a list of tensors, and ``param_names`` of (name, tensor) pairs."""
-    params = group["params"]
-    if isinstance(params, set):
-        raise TypeError(
-            "optimizer parameters need to be organized in ordered collections, but the ordering of "
-            "tensors in sets will change between runs. Please use a list instead."
-        )
-    members = [params] if isinstance(params, TensorBase) else list(params)
-    names = [member[0] for member in members if isinstance(member, tuple)]
-    group["params"] = [m[1] if isinstance(m, tuple) else m for m in members]
-    if names:
-        if len(names) != len(members):
-            raise ValueError(
-                "all optimizer params should be with/without names. Some param names are missing"
-            )
-        group["param_names"] = names
-
-
-def _check_groups(groups: list, saved_groups: list) -> None:
-    if len(groups) != len(saved_groups):
-        raise ValueError("loaded state dict has a different number of parameter groups")
-    pairs = zip(groups, saved_groups, strict=True)
-    if any(len(group["params"]) != len(saved["params"]) for group, saved in pairs):
-        raise ValueError(
-            "loaded state dict contains a parameter group that doesn't match the size of "
-            "optimizer's group"
-        )
-
-
-def _group_of(number: Any, groups: list) -> dict[str, Any]:
-    return next((group for group in groups if number in group["params"]), {})
-
-
-def _fitted(param: Any, value: Any, options: dict, key: Any) -> Any:
-    """Loaded state at the dtype and device of its parameter; "step" stays float32 on the host."""
-    if isinstance(value, TensorBase):
-        value: Any
-        if key == "step":
-            if options.get("capturable") or options.get("fused"):
-                return value.to(dtype=_FLOAT32, device=param.device)
-            return value
-        if param.is_floating_point():
-            return value.to(dtype=param.dtype, device=param.device)
-        return value.to(device=param.device)
-    if isinstance(value, dict):
-        return {k: _fitted(param, v, options, k) for k, v in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return type(value)(_fitted(param, v, options, None) for v in value)  # type: ignore[call-arg]
-    return value
-
-
-# --------------------------------------------------------------------- for the subclasses
-
-
-def check_options(options: dict[str, Any]) -> None:
-    """PyTorch's errors for contradicting ``fused``, ``foreach`` and ``differentiable``."""
-    if options["fused"]:
-        if options["differentiable"]:
-            raise RuntimeError("`fused` does not support `differentiable`")
-        if options["foreach"]:
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-
-
-def check_fused(param: Any) -> None:
-    """PyTorch's error for ``fused=True`` with a parameter that has no fused kernel."""
-    if not param.is_floating_point():
-        raise RuntimeError(
-            "`fused=True` requires all the params to be floating point Tensors of supported "
-            f"devices: {_FUSED_DEVICES} but {param.dtype} and {param.device.type}"
-        )
-
-
-def check_capturable(param: Any, step: Any) -> None:
-    """PyTorch's error for ``capturable=True`` where nothing can be captured."""
-    if param.device.type not in _CAPTURABLE_DEVICES or step.device.type != param.device.type:
-        raise AssertionError(
-            "If capturable=True, params and state_steps must be on supported devices: "
-            f"{_CAPTURABLE_DEVICES}."
-        )
-
-
-def number(value: Any) -> Any:
-    """A Python number of an option that may be a one-element tensor."""
-    return value.item() if isinstance(value, TensorBase) else value
-
-
-def is_recorded(value: Any) -> bool:
-    """Whether an option is a tensor that gradients are computed for."""
-    return isinstance(value, TensorBase) and value._rg
-
-
-def new_step(param: Any, group: dict[str, Any]) -> Any:
-    """A counter of steps: 0, on the host unless it must be where the parameter is."""
-    zeros = FUNCTIONS["zeros"]
-    if group["fused"] or group["capturable"]:
-        return zeros((), dtype=_FLOAT32, device=param.device)
-    return zeros((), dtype=from_numpy_dtype(default_dtype()), device="cpu")
-
-
-def fused_update(name: str, columns: list[Any], options: dict[str, Any]) -> bool:
-    """Run the kernel ``name`` over lists of tensors (parameters first); False where none fits.
-
-    ``columns`` are the kernel's positional arguments: lists of tensors of one length, or None.
-    """
-    params = columns[0]
-    first = params[0]._array
-    kind, dtype = type(first), first.dtype
-    for param in params:
-        array = param._array
-        if type(array) is not kind or array.dtype != dtype:
-            return False
-    arrays = [None if column is None else [t._array for t in column] for column in columns]
-    backend = backend_of(first)
-    if kind is not backend_of(arrays[1][0]).array_type and kind is not type(arrays[1][0]):
-        return False
-    with backend.on(backend.device_of(first)):
-        if not backend.update(name, *arrays, **options):
-            return False
-    for param in params:
-        bump(param)
-    return True

@@ -6,15 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.variable import TensorBase
-from ..ops.registry import FUNCTIONS
-from .optimizer import (
-    Optimizer,
-    check_fused,
-    check_options,
-    fused_update,
-    is_recorded,
-    number,
-)
+from .kernels import run_kernel, zeros_like
+from .optimizer import Optimizer
+from .options import check_choices, check_fused, is_recorded, number
 
 __all__ = ["SGD"]
 
@@ -74,7 +68,9 @@ class SGD(Optimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        check_options(defaults)
+        check_choices(defaults)
+
+    _kernel_state = ("momentum_buffer",)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -87,7 +83,7 @@ class SGD(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; ``closure`` recomputes the loss, which is returned."""
-        return self._run_step(closure, self._update)
+        return self._run_step(closure)
 
     def _update(self, group: dict[str, Any]) -> None:
         params = [p for p in group["params"] if p._grad is not None]
@@ -97,27 +93,32 @@ class SGD(Optimizer):
             for param in params:
                 check_fused(param)
         if not group["momentum"]:
-            self._update_together(params, None, group, False)
+            self._update_together(params, None, group)
             return
-        buffers = [self.state[p].get("momentum_buffer") for p in params]
-        held = [(p, b) for p, b in zip(params, buffers, strict=True) if b is not None]
-        if held:
-            self._update_together([p for p, _ in held], [b for _, b in held], group, False)
-        if len(held) < len(params):
-            new = [p for p, b in zip(params, buffers, strict=True) if b is None]
-            self._first_update(new, group)
+        state = self.state
+        try:
+            buffers = [state[p]["momentum_buffer"]._array for p in params]
+        except (AttributeError, KeyError):  # None, or not there yet
+            self._update_with_new(params, group)
+        else:
+            self._update_together(params, buffers, group)
 
-    def _first_update(self, params: list, group: dict[str, Any]) -> None:
-        empty_like = FUNCTIONS["empty_like"]
-        buffers = [empty_like(p) for p in params]
-        self._update_together(params, buffers, group, True)
-        for param, buffer in zip(params, buffers, strict=True):
+    def _update_with_new(self, params: list, group: dict[str, Any]) -> None:
+        """Update when some parameters have no momentum buffer yet."""
+        new = [p for p in params if self.state[p].get("momentum_buffer") is None]
+        held = [p for p in params if self.state[p].get("momentum_buffer") is not None]
+        if held:
+            buffers = [self.state[p]["momentum_buffer"]._array for p in held]
+            self._update_together(held, buffers, group)
+        for param, buffer in zip(new, zeros_like(new), strict=True):
             self.state[param]["momentum_buffer"] = buffer
+        buffers = [self.state[p]["momentum_buffer"]._array for p in new]
+        self._update_together(new, buffers, group, first=True)
 
     def _update_together(
-        self, params: list, buffers: list | None, group: dict[str, Any], first: bool
+        self, params: list, buffers: list | None, group: dict[str, Any], first: bool = False
     ) -> None:
-        grads = [p._grad for p in params]
+        """Update parameters that all have a buffer, or need none; ``first``: it is still empty."""
         if not group["differentiable"]:
             options = {
                 "lr": number(group["lr"]),
@@ -128,11 +129,12 @@ class SGD(Optimizer):
                 "maximize": group["maximize"],
                 "first": first,
             }
-            if fused_update("sgd", [params, grads, buffers], options):
+            if run_kernel("sgd", params, [buffers], options, self._memory_of(group)):
                 return
-        for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
-            buffer = None if buffers is None else buffers[i]
-            update_one(param, grad, buffer, group, first)
+        with self._mode():
+            for param in params:
+                buffer = None if buffers is None else self.state[param]["momentum_buffer"]
+                update_one(param, param._grad, buffer, group, first)
 
 
 def update_one(param: Any, grad: Any, buffer: Any, group: dict[str, Any], first: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import argreduce, block_reduce, conv, copy, index, pool, reduce, scan, softmax
+from . import argreduce, block_reduce, conv, copy, index, optim, pool, reduce, scan, softmax
 
 # Op name -> body with the op's signature (xp first); it may return NotImplemented to decline.
 OVERRIDES: dict[str, Callable[..., Any]] = {
@@ -27,4 +27,4 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
 }
 
 # Name -> fused update of many arrays in place (optimizer steps).
-UPDATES: dict[str, Callable[..., Any]] = {}
+UPDATES: dict[str, Callable[..., Any]] = {"adam": optim.adam, "sgd": optim.sgd}

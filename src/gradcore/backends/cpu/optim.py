@@ -18,6 +18,8 @@ from operator import is_
 from typing import Any
 
 import numpy as np
+from numpy import add, divide, maximum, multiply, sqrt
+from numpy import square as square_of
 
 from . import blas
 from .threads import parallel_for
@@ -81,11 +83,13 @@ class _Constants(dict):
     def __init__(self, dtype: np.dtype) -> None:
         self.dtype = dtype
 
-    def __missing__(self, value: float) -> np.ndarray:
-        if len(self) >= 64:  # a schedule makes new ones at every step
-            self.clear()
-        made = self[value] = np.array(value, self.dtype)
-        return made
+    def keep(self, *values: float) -> None:
+        """Have these, which are likely to be the same at the next step."""
+        for value in values:
+            if value not in self:
+                if len(self) >= 64:  # a schedule makes new ones
+                    self.clear()
+                self[value] = np.array(value, self.dtype)
 
 
 class _Part:
@@ -103,12 +107,12 @@ class _Part:
 
     def axpby(self, a: float, x: int, b: float, y: int) -> None:
         """``y = a * x + b * y`` of the arrays number x and y."""
-        constants, added, target = self.constants, self.arrays[x], self.arrays[y]
+        known, added, target = self.constants.get, self.arrays[x], self.arrays[y]
         if b != 1:
-            np.multiply(target, constants[b], target)
+            multiply(target, known(b, b), target)
         if a != 1:
-            added = np.multiply(added, constants[a], self.spare)
-        np.add(target, added, target)
+            added = multiply(added, known(a, a), self.spare)
+        add(target, added, target)
 
 
 class _Tile(_Part):
@@ -135,7 +139,7 @@ class _Tile(_Part):
 class _Run:
     """Small parameters ``start`` to ``stop`` whose state is side by side, as one array."""
 
-    def __init__(self, start: int, columns: list[Arrays], constants: _Constants) -> None:
+    def __init__(self, start: int, columns: Sequence[Arrays], constants: _Constants) -> None:
         parameters, *states = columns
         self.start, self.stop = start, start + len(parameters)
         sizes = [p.size for p in parameters]
@@ -179,7 +183,7 @@ class _Plan:
     """How the step of certain parameters with certain state is cut up: all but the gradients."""
 
     def __init__(self, columns: list[Arrays]) -> None:
-        self.columns = columns
+        self.columns = [list(column) for column in columns]
         parameters = columns[0]
         self.dtype = parameters[0].dtype
         self.kinds = [(p.shape, p.dtype) for p in parameters]
@@ -225,10 +229,12 @@ class _Plan:
             at = stop
 
     def is_for(self, columns: list[Arrays]) -> bool:
-        return len(columns) == len(self.columns) and all(
-            len(mine) == len(given) and all(map(is_, mine, given))
-            for mine, given in zip(self.columns, columns, strict=True)
-        )
+        if len(columns) != len(self.columns):
+            return False
+        for mine, given in zip(self.columns, columns):  # noqa: B905
+            if len(mine) != len(given) or not all(map(is_, mine, given)):
+                return False
+        return True
 
     def step(self, gradients: Arrays, passes: Callable[[_Part], None]) -> bool:
         """Call ``passes`` with parts that cover all; False if a gradient does not fit."""
@@ -315,13 +321,14 @@ def sgd(
         return False
     sign = -1.0 if maximize else 1.0
     shrink = 1.0 - lr * weight_decay
+    plan.constants.keep(-lr * sign, shrink, momentum)
 
     def plain(part: _Part) -> None:
         part.axpby(-lr * sign, 1, shrink, 0)
 
     def with_buffer(part: _Part) -> None:
         if first:
-            np.multiply(part.arrays[1], part.constants[sign], part.arrays[2])
+            multiply(part.arrays[1], sign, part.arrays[2])
             rest = 1.0
         else:
             rest = 1.0 - dampening
@@ -374,6 +381,7 @@ def adam(
     shrink = 1.0 - lr * weight_decay if decoupled else 1.0
     added = 0.0 if decoupled else weight_decay * sign
 
+    plan.constants.keep(beta1, sign * (1 - beta1), beta2, 1 - beta2)
     spare = len(columns) + 1  # the number of the scratch array
 
     def passes(part: _Part) -> None:
@@ -384,14 +392,14 @@ def adam(
             part.axpby(added, 0, 1.0, spare)
             gradient, number = scratch, spare
         part.axpby(sign * (1 - beta1), number, beta1, 2)
-        np.square(gradient, scratch)
+        square_of(gradient, scratch)
         part.axpby(1 - beta2, spare, beta2, 3)
         square = arrays[3]
         if largest is not None:
-            square = np.maximum(arrays[4], square, out=arrays[4])
-        np.sqrt(square, scratch)
-        np.add(scratch, eps * root, scratch)
-        np.divide(arrays[2], scratch, scratch)
+            square = maximum(arrays[4], square, out=arrays[4])
+        sqrt(square, scratch)
+        add(scratch, eps * root, scratch)
+        divide(arrays[2], scratch, scratch)
         part.axpby(-pace, spare, shrink, 0)
 
     return plan.step(gradients, passes)
