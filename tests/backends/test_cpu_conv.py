@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradcore.backends.cpu import conv_winograd
 from gradcore.backends.cpu.conv import conv, conv_input, conv_weight
+from gradcore.backends.cpu.conv_geometry import Geometry
+from gradcore.backends.cpu.conv_strips import strips_pay
+from gradcore.backends.cpu.conv_taps import taps_pay
 
 
 def reference(x, w, b, stride, padding, dilation, groups):
@@ -116,6 +120,17 @@ CASES = [
     ((3, 8, 9, 12), (8, 1, 3, 3), (1, 1), (2, 2), (2, 2), 8),
     ((3, 8, 9, 12), (8, 1, 3, 3), (2, 3), (7, 4), (2, 1), 8),
     ((2, 8, 30), (8, 1, 7), (1,), (3,), (1,), 8),
+    # two outputs of a row at once: padded or not, kernels taller or wider than high
+    ((5, 2, 9, 12), (3, 2, 5, 5), (1, 1), (2, 2), (1, 1), 1),
+    ((3, 3, 8, 12), (4, 3, 2, 7), (1, 1), (0, 1), (1, 1), 1),
+    ((2, 1, 6, 8), (4, 1, 5, 5), (1, 1), (4, 4), (1, 1), 1),
+    # one product for each kernel position: of any stride and dilation
+    ((16, 128, 4, 4), (130, 128, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((40, 129, 3, 4), (128, 129, 3, 4), (2, 1), (1, 2), (1, 1), 1),
+    ((20, 128, 4, 5), (128, 128, 3, 3), (1, 1), (3, 3), (3, 2), 1),
+    ((130, 128, 2), (128, 128, 5), (1,), (3,), (1,), 1),
+    # transformed weights larger than the cache
+    ((3, 96, 12, 15), (100, 96, 3, 3), (1, 1), (1, 1), (1, 1), 1),
     ((2, 3, 5, 6, 7), (4, 3, 3, 2, 3), (1, 1, 1), (1, 0, 1), (1, 1, 1), 1),
     ((2, 4, 5, 6, 7), (4, 2, 2, 2, 3), (2, 1, 2), (1, 2, 1), (1, 2, 1), 2),
     ((2, 4, 5, 6, 7), (4, 1, 3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 4),
@@ -127,6 +142,20 @@ CASES = [
 def test_every_kernel(case, dtype):
     x_shape, w_shape, *rest = case
     check_all(*arrays(x_shape, w_shape, dtype), *rest)
+
+
+def test_cases_reach_every_kernel():
+    """The sizes above are chosen for their kernels; this fails when a choice moves away."""
+    geometries = [
+        Geometry(x[0], x[1], w[0], groups, x[2:], w[2:], stride, padding, dilation)
+        for x, w, stride, padding, dilation, groups in CASES
+    ]
+    assert sum(strips_pay(geometry) for geometry in geometries) >= 3
+    assert sum(strips_pay(geometry, adjoint=True) for geometry in geometries) >= 5
+    assert sum(taps_pay(geometry) for geometry in geometries) >= 4
+    winograd = [g for g in geometries if conv_winograd.winograd_pays(g)]
+    weights = [36 * 4 * g.channels * g.outputs for g in winograd]
+    assert min(weights) <= conv_winograd._WIDE_BYTES < max(weights)
 
 
 @settings(max_examples=150, deadline=None)

@@ -74,19 +74,58 @@ def test_transposed_convolution(output_padding):
     assert _relative(got, want) < 1e-5
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_convolution_with_more_output_padding_than_stride(groups):
+    """Its dilation allows it; the last outputs of the adjoint are then missing."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(3, 8, 5, 6, generator=generator)
+    w = torch.randn(8, 5, 3, 3, generator=generator)
+    want = F.conv_transpose2d(x, w, None, 1, 1, 2, groups, 3)
+    options = {"stride": (1, 1), "padding": (1, 1), "dilation": (3, 3), "groups": groups}
+    got = kernels.conv_input(np, x.numpy(), w.numpy(), input_size=tuple(want.shape[2:]), **options)
+    assert _relative(got, want) < 1e-5
+    g = torch.randn(want.shape, generator=generator)
+    w.requires_grad_()
+    F.conv_transpose2d(x, w, None, 1, 1, 2, groups, 3).backward(g)
+    got = kernels.conv_weight(np, g.numpy(), x.numpy(), kernel_size=(3, 3), **options)
+    assert _relative(got, w.grad) < 1e-5
+
+
+@pytest.mark.parametrize("channels", [64, 128])
 @pytest.mark.parametrize("special", [np.inf, -np.inf, np.nan])
-def test_values_that_are_not_finite_stay_local(special):
+def test_values_that_are_not_finite_stay_local(special, channels):
     """The transforms of the 3x3 kernel would spread them over the plane."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(4, 64, 16, 16, generator=generator)
+    x = torch.randn(4, channels, 16, 16, generator=generator)
     x[1, 3, 5, 6] = special
-    w = torch.randn(64, 64, 3, 3, generator=generator)
+    w = torch.randn(channels, channels, 3, 3, generator=generator)
     want = F.conv2d(x, w, None, 1, 1)
     options = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1}
     got = kernels.conv(np, x.numpy(), w.numpy(), **options)
     np.testing.assert_allclose(got, want.numpy(), 1e-4, 1e-3)
     got = kernels.conv_input(np, x.numpy(), w.numpy(), input_size=(16, 16), **options)
     want = F.conv_transpose2d(x, w, None, 1, 1)
+    np.testing.assert_allclose(got, want.numpy(), 1e-4, 1e-3)
+
+
+@pytest.mark.parametrize("special", [np.inf, np.nan])
+def test_values_that_are_not_finite_stay_local_in_banded_products(special):
+    """A banded weight has zeros beside it."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 6, 14, 14, generator=generator)
+    x[1, 3, 5, 6] = special
+    w = torch.randn(16, 6, 5, 5, generator=generator)
+    options = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    want = F.conv2d(x, w)
+    got = kernels.conv(np, x.numpy(), w.numpy(), **options)
+    np.testing.assert_allclose(got, want.numpy(), 1e-4, 1e-3)
+    g = torch.randn(4, 16, 10, 10, generator=generator)
+    g[2, 7, 3, 4] = special
+    want_weight = torch.nn.grad.conv2d_weight(x, w.shape, g)
+    got = kernels.conv_weight(np, x.numpy(), g.numpy(), kernel_size=(5, 5), **options)
+    np.testing.assert_allclose(got, want_weight.numpy(), 1e-4, 1e-3)
+    want = F.conv_transpose2d(g, w)
+    got = kernels.conv_input(np, g.numpy(), w.numpy(), input_size=(14, 14), **options)
     np.testing.assert_allclose(got, want.numpy(), 1e-4, 1e-3)
 
 

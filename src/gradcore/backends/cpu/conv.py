@@ -11,7 +11,10 @@ here, for other dtypes they return NotImplemented.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +23,13 @@ from gradcore.backends.cpu.conv_columns import (
     columns_conv_input,
     columns_conv_weight,
 )
-from gradcore.backends.cpu.conv_geometry import Geometry
+from gradcore.backends.cpu.conv_geometry import Geometry, place
+from gradcore.backends.cpu.conv_strips import (
+    strips_conv,
+    strips_conv_input,
+    strips_conv_weight,
+    strips_pay,
+)
 from gradcore.backends.cpu.conv_taps import (
     taps_conv,
     taps_conv_input,
@@ -38,16 +47,61 @@ __all__ = ["conv", "conv_input", "conv_weight"]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
+# A convolution of the same sizes comes again in every step of a training loop, and choosing its
+# kernel costs as much as 50,000 multiplications.
+_geometry = lru_cache(maxsize=1024)(Geometry)
+
+
+class _Kernels(NamedTuple):
+    """What computes the three maps."""
+
+    conv: Callable
+    conv_input: Callable
+    conv_weight: Callable
+
+
+_WINOGRAD = _Kernels(winograd_conv, winograd_conv_input, winograd_conv_weight)
+_STRIPS = _Kernels(strips_conv, strips_conv_input, strips_conv_weight)
+_TAPS = _Kernels(taps_conv, taps_conv_input, taps_conv_weight)
+_COLUMNS = _Kernels(columns_conv, columns_conv_input, columns_conv_weight)
+
 
 def _supported(*arrays: np.ndarray | None) -> bool:
     dtypes = {array.dtype for array in arrays if array is not None}
     return len(dtypes) == 1 and dtypes <= set(_FLOATS)
 
 
-def _empty(geometry: Geometry) -> bool:
+@lru_cache(maxsize=1024)
+def _is_empty(geometry: Geometry) -> bool:
     """Whether there is no product to sum: then BLAS and the tiling have nothing to do."""
     sizes = (geometry.batch, geometry.channels, geometry.outputs, *geometry.out, geometry.taps)
     return min(sizes) <= 0
+
+
+@lru_cache(maxsize=1024)
+def _plain(geometry: Geometry) -> _Kernels:
+    """Kernels that compute the plain sum of any values."""
+    return _TAPS if taps_pay(geometry) else _COLUMNS
+
+
+@lru_cache(maxsize=1024)
+def _fastest(geometry: Geometry, dtype: np.dtype, adjoint: bool) -> _Kernels:
+    """The fastest kernels; they return None where the plain sum is not finite, or may not be."""
+    if dtype == np.float32 and winograd_pays(geometry):
+        return _WINOGRAD
+    return _STRIPS if strips_pay(geometry, adjoint) else _plain(geometry)
+
+
+def _whole(g: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """`g` with zeros for the last outputs where it has fewer than the geometry.
+
+    So it is for a transposed convolution whose `output_padding` is not less than its stride.
+    """
+    if g.shape[2:] == geometry.out:
+        return g
+    whole = np.zeros((*g.shape[:2], *geometry.out), g.dtype)
+    place(whole, g, (0,) * len(geometry.out), 2, None)
+    return whole
 
 
 def _constant(shape: tuple[int, ...], b: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
@@ -76,20 +130,17 @@ def conv(
     """
     if not _supported(x, w, b):
         return NotImplemented
-    geometry = Geometry(
+    geometry = _geometry(
         x.shape[0], x.shape[1], w.shape[0], groups, x.shape[2:], w.shape[2:],
         stride, padding, dilation,
     )  # fmt: skip
-    if _empty(geometry):
+    if _is_empty(geometry):
         return _constant((x.shape[0], w.shape[0], *geometry.out), b, x.dtype)
-    if x.dtype == np.float32 and winograd_pays(geometry):
-        with np.errstate(all="ignore"):
-            result = winograd_conv(x, w, b, geometry)
-        if result is not None:
-            return result
-    if taps_pay(geometry):
-        return taps_conv(x, w, b, geometry)
-    return columns_conv(x, w, b, geometry)
+    with np.errstate(all="ignore"):
+        result = _fastest(geometry, x.dtype, adjoint=False).conv(x, w, b, geometry)
+        if result is None:
+            result = _plain(geometry).conv(x, w, b, geometry)
+    return result
 
 
 def conv_input(
@@ -111,20 +162,18 @@ def conv_input(
     """
     if not _supported(g, w, b):
         return NotImplemented
-    geometry = Geometry(
+    geometry = _geometry(
         g.shape[0], w.shape[1] * groups, w.shape[0], groups, tuple(input_size), w.shape[2:],
         stride, padding, dilation,
     )  # fmt: skip
-    if _empty(geometry):
+    if _is_empty(geometry):
         return _constant((g.shape[0], geometry.channels, *geometry.size), b, g.dtype)
-    if g.dtype == np.float32 and winograd_pays(geometry):
-        with np.errstate(all="ignore"):
-            result = winograd_conv_input(g, w, b, geometry)
-        if result is not None:
-            return result
-    if taps_pay(geometry):
-        return taps_conv_input(g, w, b, geometry)
-    return columns_conv_input(g, w, b, geometry)
+    g = _whole(g, geometry)
+    with np.errstate(all="ignore"):
+        result = _fastest(geometry, g.dtype, adjoint=True).conv_input(g, w, b, geometry)
+        if result is None:
+            result = _plain(geometry).conv_input(g, w, b, geometry)
+    return result
 
 
 def conv_weight(
@@ -145,17 +194,15 @@ def conv_weight(
     """
     if not _supported(x, g):
         return NotImplemented
-    geometry = Geometry(
+    geometry = _geometry(
         x.shape[0], x.shape[1], g.shape[1], groups, x.shape[2:], tuple(kernel_size),
         stride, padding, dilation,
     )  # fmt: skip
-    if _empty(geometry):
+    if _is_empty(geometry):
         return np.zeros((g.shape[1], x.shape[1] // groups, *kernel_size), x.dtype)
-    if x.dtype == np.float32 and winograd_pays(geometry):
-        with np.errstate(all="ignore"):
-            result = winograd_conv_weight(x, g, geometry)
-        if result is not None:
-            return result
-    if taps_pay(geometry):
-        return taps_conv_weight(x, g, geometry)
-    return columns_conv_weight(x, g, geometry)
+    g = _whole(g, geometry)
+    with np.errstate(all="ignore"):
+        result = _fastest(geometry, x.dtype, adjoint=False).conv_weight(x, g, geometry)
+        if result is None:
+            result = _plain(geometry).conv_weight(x, g, geometry)
+    return result

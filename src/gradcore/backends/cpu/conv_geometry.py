@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -29,7 +30,7 @@ class Geometry:
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
 
-    @property
+    @cached_property
     def out(self) -> tuple[int, ...]:
         """Output size: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1."""
         return tuple(
@@ -39,7 +40,7 @@ class Geometry:
             )
         )
 
-    @property
+    @cached_property
     def taps(self) -> int:
         """Number of kernel positions."""
         return prod(self.kernel)

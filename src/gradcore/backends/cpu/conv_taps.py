@@ -87,7 +87,8 @@ def _images_last(array: np.ndarray) -> np.ndarray:
 
 def _gather(array: np.ndarray, part: tuple[slice, ...], name: str) -> np.ndarray:
     """The part of (C, *sizes, N) as a matrix with C rows; valid until `name` is gathered again."""
-    view = array[(slice(None), *part)]
+    index = (slice(None), *part)
+    view = array[index]
     copy = _scratch.get(name, view.shape, array.dtype)
     np.copyto(copy, view)
     return copy.reshape(array.shape[0], -1)
@@ -145,16 +146,15 @@ def _correlate(
             matrix = _gather(source, read, "gathered")
             product = _scratch.get("product", (stop - start, matrix.shape[1]), source.dtype)
             np.matmul(weight, matrix, out=product)
-            part = total[(slice(None), *written)]
+            index = (slice(None), *written)
+            part = total[index]
             np.add(part, product.reshape(part.shape), out=part)
         out[:, start:stop] = np.moveaxis(total, -1, 0)
 
     _over_rows(block, rows)
 
 
-def taps_conv(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry: Geometry
-) -> np.ndarray:
+def taps_conv(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, geometry: Geometry) -> np.ndarray:
     """Cross-correlation."""
     out = empty((geometry.batch, geometry.outputs, *geometry.out), x.dtype)
     _correlate(x, w, b, out, geometry, transposed=False)

@@ -11,15 +11,15 @@ value) and one product has the outputs of all images as columns.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from gradcore.backends.cpu.conv_geometry import Geometry, Scratch, place
-from gradcore.backends.cpu.threads import get_num_threads
 
-__all__ = ["Plan", "Tile", "Workspace", "scratch"]
+__all__ = ["Plan", "Tile", "Workspace", "make_plan", "scratch"]
 
 # Bytes of the columns of one tile: with its product it stays in a 2 MB L2.
 _TILE_BYTES = 1024 * 1024
@@ -47,13 +47,13 @@ def _cut(size: int, step: int) -> list[slice]:
     return [slice(start, min(start + step, size)) for start in range(0, size, step)]
 
 
-def _tiles(geometry: Geometry, itemsize: int, images_last: bool) -> list[Tile]:
+def _tiles(geometry: Geometry, itemsize: int, images_last: bool, threads: int) -> list[Tile]:
     """Tiles whose columns fit `_TILE_BYTES`, rows innermost."""
     rows, rest = geometry.out[0], prod(geometry.out[1:])
     row_bytes = geometry.channels // geometry.groups * geometry.taps * rest * itemsize
     plane_bytes = row_bytes * rows
     image_bytes = plane_bytes * geometry.groups
-    share = -(-geometry.batch // get_num_threads())
+    share = -(-geometry.batch // threads)
     images = max(1, min(_TILE_BYTES // image_bytes, share))
     if images_last:
         images = min(max(images, -(-_COLUMNS // (rows * rest))), share)
@@ -72,10 +72,10 @@ def _tiles(geometry: Geometry, itemsize: int, images_last: bool) -> list[Tile]:
 class Plan:
     """The tiles of a convolution, and how each is cut out of the arrays."""
 
-    def __init__(self, geometry: Geometry, itemsize: int) -> None:
+    def __init__(self, geometry: Geometry, itemsize: int, threads: int) -> None:
         self.geometry = geometry
         self.images_last = geometry.out[-1] < _SHORT_ROW and geometry.batch > 1
-        self.tiles = _tiles(geometry, itemsize, self.images_last)
+        self.tiles = _tiles(geometry, itemsize, self.images_last, threads)
         self.channels = geometry.channels // geometry.groups
         self.outputs = geometry.outputs // geometry.groups
         self.rest = prod(geometry.out[1:])
@@ -98,7 +98,7 @@ class Plan:
         return np.moveaxis(array, 0, -1) if self.images_last else array
 
     def outputs_of(self, array: np.ndarray) -> np.ndarray:
-        """View (N, groups, O/groups, positions) of (N, O, *out), images where the tiles have them."""
+        """View (N, groups, O/groups, positions) of (N, O, *out), or with the images last."""
         return self.split(array.reshape(*array.shape[:2], -1), self.outputs)
 
     def part(self, array: np.ndarray, tile: Tile) -> np.ndarray:
@@ -116,6 +116,9 @@ class Plan:
         copy = scratch.get("outputs", part.shape, part.dtype)
         np.copyto(copy, part)
         return copy.reshape(*part.shape[:2], -1)
+
+
+make_plan = lru_cache(maxsize=256)(Plan)
 
 
 class _Views(NamedTuple):
@@ -173,7 +176,7 @@ class Workspace:
 
     def _make_views(self, lengths: tuple[int, int, int]) -> _Views:
         geometry = self.plan.geometry
-        images, groups, rows = lengths
+        rows = lengths[2]
         extent = tuple(
             s * (n - 1) + d * (k - 1) + 1
             for n, k, s, d in zip(

@@ -21,6 +21,7 @@ are refused, and the caller takes the plain sum.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,7 @@ _OUTPUT = np.array(  # A^T
     ],
     np.float32,
 )
+_TRANSFORMS = {"input": _INPUT, "output": _OUTPUT.T}  # tiles (6 or 4 wide) to 6 frequencies
 _FREQUENCIES = 36
 
 # The frequency index is (along W, along H), positions are (row, column): hence the transposes.
@@ -125,11 +127,12 @@ def _cuts(tiles: int) -> list[tuple[int, int]]:
     return [(tiles * i // pieces, tiles * (i + 1) // pieces) for i in range(pieces)]
 
 
-def _blocks(batch: int, out: tuple[int, int], channels: int) -> list[_Block]:
+@lru_cache(maxsize=256)
+def _blocks(batch: int, out: tuple[int, int], channels: int, threads: int) -> list[_Block]:
     """Blocks whose transformed input fits `_BLOCK_BYTES`, at least one for each thread."""
     rows, columns = (_cuts(-(-n // 4)) for n in out)
     tiles = rows[0][1] * columns[0][1]
-    share = -(-batch // get_num_threads())
+    share = -(-batch // threads)
     images = max(1, min(_BLOCK_BYTES // (_FREQUENCIES * tiles * channels * 4), share))
     # Fewer than 32 rows leave the products waiting for the transformed weight.
     images = min(max(images, 32 // tiles), share)
@@ -141,8 +144,10 @@ def _blocks(batch: int, out: tuple[int, int], channels: int) -> list[_Block]:
     ]
 
 
-def _band(transform: np.ndarray, tiles: int, size: int, origin: int) -> np.ndarray:
+@lru_cache(maxsize=256)
+def _band(kind: str, tiles: int, size: int, origin: int) -> np.ndarray:
     """(6 tiles, size): row (frequency, tile) takes its tile's elements, 4 tile + origin + ..."""
+    transform = _TRANSFORMS[kind]
     taps = transform.shape[1]
     band = np.zeros((6, tiles, size), np.float32)
     for tile in range(tiles):
@@ -157,35 +162,25 @@ class _Transform:
     """Tiles of planes (H, W) to their 36 frequencies.
 
     Args:
-        matrix: (6, 6) for inputs, (6, 4) for gradients of outputs.
+        kind: "input", or "output" for gradients of outputs; also names the result's scratch buffer.
         size: (H, W) of the planes.
         origin: where the first tile begins, (row, column); negative where there is padding.
-        name: of the scratch buffer that holds the result.
     """
 
-    def __init__(
-        self, matrix: np.ndarray, size: tuple[int, int], origin: tuple[int, int], name: str
-    ) -> None:
-        self.matrix, self.size, self.origin, self.name = matrix, size, origin, name
-        self.cached: dict[tuple[int, int, int], np.ndarray] = {}
-
-    def _cached_band(self, tiles: int, size: int, origin: int) -> np.ndarray:
-        key = (tiles, size, origin)
-        if key not in self.cached:
-            self.cached[key] = _band(self.matrix, tiles, size, origin)
-        return self.cached[key]
+    def __init__(self, kind: str, size: tuple[int, ...], origin: tuple[int, int]) -> None:
+        self.kind, self.size, self.origin = kind, size, origin
 
     def bands(self, rows: int, columns: int, height: int, width: int) -> tuple:
         """The matrices along W and along H of whole planes."""
         top, left = self.origin
-        return self._cached_band(columns, width, left), self._cached_band(rows, height, top)
+        return _band(self.kind, columns, width, left), _band(self.kind, rows, height, top)
 
     def _planes(self, x: np.ndarray, block: _Block) -> tuple[np.ndarray, tuple[int, int]]:
         """The part of `x` (N, C, H, W) that the block reads, and where its first tile begins."""
         images = x[block.first : block.last]
         if all(4 * t >= n for t, n in zip(block.tiles, self.size, strict=True)):
             return images, self.origin
-        taps = self.matrix.shape[1]
+        taps = _TRANSFORMS[self.kind].shape[1]
         extent = tuple(4 * (t - 1) + taps for t in block.tiles)
         origin = (4 * block.top + self.origin[0], 4 * block.left + self.origin[1])
         part = _scratch.get("part", (*images.shape[:2], *extent), x.dtype)
@@ -197,30 +192,30 @@ class _Transform:
         planes, (top, left) = self._planes(x, block)
         images, channels, height, width = planes.shape
         rows, columns = block.tiles
-        along_w = self._cached_band(columns, width, left)
-        along_h = self._cached_band(rows, height, top)
+        along_w = _band(self.kind, columns, width, left)
+        along_h = _band(self.kind, rows, height, top)
         half = _scratch.get("half", (6 * columns, images * channels * height), x.dtype)
         np.matmul(along_w, planes.reshape(-1, width).T, out=half)
         half = half.reshape(6, columns * images * channels, height)
-        full = _scratch.get(self.name, (6, 6 * rows, half.shape[1]), x.dtype)
+        full = _scratch.get(self.kind, (6, 6 * rows, half.shape[1]), x.dtype)
         np.matmul(along_h, half.transpose(0, 2, 1), out=full)
         return full.reshape(_FREQUENCIES, rows * columns * images, channels)
 
 
 def _transform_weight(w: np.ndarray, turned: bool = False) -> np.ndarray:
-    """(O, C, 3, 3) to (36, O, C); `turned` by half a turn before, for the adjoint."""
-    outputs, channels = w.shape[:2]
+    """(rows, columns, 3, 3) to (36, rows, columns); `turned` by half a turn before."""
+    rows, columns = w.shape[:2]
     matrix = _WEIGHT_2D[:, ::-1].copy() if turned else _WEIGHT_2D
-    flat = np.ascontiguousarray(w).reshape(-1, 9)
-    result = empty((_FREQUENCIES, outputs, channels), w.dtype)
-    target = result.reshape(_FREQUENCIES, -1)
+    result = empty((_FREQUENCIES, rows, columns), w.dtype)
+    step = max(1, _WEIGHTS // columns)
 
     def work(start: int, stop: int) -> None:
-        for first in range(start * channels, stop * channels, _WEIGHTS):
-            last = min(first + _WEIGHTS, stop * channels)
-            np.matmul(matrix, flat[first:last].T, out=target[:, first:last])
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            part = np.ascontiguousarray(w[first:last]).reshape(-1, 9)
+            np.matmul(matrix, part.T, out=result[:, first:last].reshape(_FREQUENCIES, -1))
 
-    parallel_for(work, outputs, max(1, _WEIGHTS // channels))
+    parallel_for(work, rows, step)
     return result
 
 
@@ -235,10 +230,10 @@ def _correlate(
 
     Output (i, j) reads inputs from (i, j) + origin on.
     """
-    transform = _Transform(_INPUT, x.shape[2:], origin, "input")
+    transform = _Transform("input", x.shape[2:], origin)
     if weight.nbytes > _WIDE_BYTES and max(out.shape[2:]) <= 4 * _MOST_TILES:
         return _correlate_wide(transform, x, weight, b, out)
-    blocks = _blocks(x.shape[0], out.shape[2:], x.shape[1])
+    blocks = _blocks(x.shape[0], out.shape[2:], x.shape[1], get_num_threads())
     outputs = out.shape[1]
     finite = []
 
@@ -353,7 +348,7 @@ def winograd_conv(
     """Cross-correlation, or None if the result is not finite."""
     out = empty((geometry.batch, geometry.outputs, *geometry.out), x.dtype)
     top, left = geometry.padding
-    weight = _transform_weight(w).transpose(0, 2, 1)
+    weight = _transform_weight(w.swapaxes(0, 1))
     if _correlate(np.ascontiguousarray(x), weight, b, out, (-top, -left)):
         return out
     return None
@@ -378,10 +373,11 @@ def winograd_conv_weight(x: np.ndarray, g: np.ndarray, geometry: Geometry) -> np
     input summed over tiles, and back to 3x3 by G^T.
     """
     top, left = geometry.padding
-    of_input = _Transform(_INPUT, geometry.size, (-top, -left), "input")
-    of_output = _Transform(_OUTPUT.T, geometry.out, (0, 0), "output")
+    of_input = _Transform("input", geometry.size, (-top, -left))
+    of_output = _Transform("output", geometry.out, (0, 0))
     x, g = np.ascontiguousarray(x), np.ascontiguousarray(g)
-    blocks = _blocks(geometry.batch, geometry.out, max(geometry.channels, geometry.outputs))
+    most = max(geometry.channels, geometry.outputs)
+    blocks = _blocks(geometry.batch, geometry.out, most, get_num_threads())
     sums: dict[int, np.ndarray] = {}
 
     def work(start: int, stop: int) -> None:
