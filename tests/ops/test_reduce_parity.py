@@ -70,6 +70,9 @@ VALUES = [
     (nans, "unique()"), (ties, "unique(dim=0)"), (zero_d, "unique()"), (none, "unique()"),
     (ties, "unique_consecutive(return_inverse=True, return_counts=True)"),
     (ties, "unique_consecutive(dim=1)"),
+    (x, "softmax(0)"), (x, "softmax(-1, dtype=T.float64)"), (x, "log_softmax(1)"),
+    (zero_d, "softmax(0)"), (no_rows, "softmax(1)"), (no_rows, "long().log_softmax(0)"),
+    (ints, "softmax(1, dtype=T.float32)"),
     (x, "searchsorted_()"), (zero_d, "bucketize(T.tensor([1., 2.5]))"),
     (x, "bucketize(T.tensor([-1., 0., 1.]), right=True, out_int32=True)"),
 ]  # fmt: skip
@@ -87,6 +90,8 @@ REFUSED = [
     *((complexes, call) for call in ("max()", "max(0)", "sort()", "argmax()", "median()", "topk(1)",
                                      "cummax(0)", "mode()", "kthvalue(1)", "nansum()", "amax()",
                                      "aminmax()", "unique()")),
+    (ints, "softmax(0)"), (ints, "softmax(1)"), (bools, "log_softmax(0)"),
+    (complexes, "softmax(0)"), (x, "softmax(2)"), (none, "to(T.complex64).max()"),
     (x, "quantile(2.)"), (x, "quantile(T.zeros(1, 1))"), (x, "quantile(0.5, interpolation='abc')"),
     (x, "quantile(T.tensor(0.5, dtype=T.float64))"), (zero_d, "diff()"), (x, "diff(n=-1)"),
     (x, "diff(prepend=T.zeros(2, 1))"), (x, "bucketize(T.zeros(1, 2))"), (zero_d, "unique(dim=0)"),

@@ -65,17 +65,14 @@ def _accumulated(x: Any, how: str, axis: int) -> Any:
 
 
 @op(name="cumsum")
-def cumsum_op(xp, x, *, axis):
-    return _accumulated(x, "cumsum", axis)
+def cumsum_op(xp, x, *, axis, reverse=False):
+    """The running sum from the start, or from the end."""
+    if not reverse or not x.ndim:
+        return _accumulated(x, "cumsum", axis)
+    return xp.ascontiguousarray(xp.flip(_accumulated(xp.flip(x, axis), "cumsum", axis), axis))
 
 
-def _cumsum_grad(g, x_shape, axis):
-    if not x_shape:
-        return g
-    return _reversed(cumsum_op(_reversed(g, axis), axis=axis), axis)
-
-
-cumsum_op.vjp(x=_cumsum_grad)
+cumsum_op.vjp(x=lambda g, axis, reverse: cumsum_op(g, axis=axis, reverse=not reverse))
 
 
 @op(name="cumprod")

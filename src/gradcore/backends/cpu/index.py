@@ -44,8 +44,6 @@ def _raise_out_of_range(index: Array, size: int, axis: int, wraps: bool, name: s
         raise IndexError(
             f"out of range: tried to access index {bad} on a tensor of {size} elements."
         )
-    if name == "masked_scatter":
-        raise RuntimeError("Number of elements of source < number of ones in mask")
     text = f"index {bad} is out of bounds for dimension {axis} with size {size}"
     if name == "index_copy":
         raise IndexError(f"index_copy_(): {text}")

@@ -53,32 +53,35 @@ def _kept_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...
     return tuple(length for axis, length in enumerate(shape) if axis not in axes)
 
 
-def _reduce(x: np.ndarray, axes: Axes, keepdims: bool, kernel: Kernel) -> np.ndarray:
+def reduce_parts(
+    x: np.ndarray, axes: Axes, keepdims: bool, kernel: Kernel, merge: Kernel | None = None
+) -> np.ndarray:
     """Run `kernel` on parts of `x` on several threads.
 
     The parts are slices along an axis that is kept, where one is long enough; else along one that
-    is reduced, and `kernel` reduces their results once more.
+    is reduced, and `merge` (without it, `kernel`) reduces their results once more.
     """
+    merge = merge or kernel
     axes = normalised(axes, x.ndim)
     threads = get_num_threads()
     parts = min(threads, x.nbytes // _GRAIN_BYTES)
     if parts < 2 or not axes:
         return finished(kernel(x, axes), axes, keepdims)
     if len(axes) == x.ndim and x.flags.c_contiguous:
-        partial = _reduce_parts(x.reshape(-1), (0,), 0, parts, kernel)
-        result = kernel(partial, (0,)).reshape((1,) * x.ndim)
+        partial = _results_of_parts(x.reshape(-1), (0,), 0, parts, kernel)
+        result = merge(partial, (0,)).reshape((1,) * x.ndim)
     else:
         lengths = [1 if axis in axes else length for axis, length in enumerate(x.shape)]
         axis = int(np.argmax(lengths))
         if lengths[axis] >= threads:
-            result = _reduce_parts(x, axes, axis, parts, kernel)
+            result = _results_of_parts(x, axes, axis, parts, kernel)
         else:
             axis = max(axes, key=lambda a: x.shape[a])
-            result = kernel(_reduce_parts(x, axes, axis, parts, kernel), (axis,))
+            result = merge(_results_of_parts(x, axes, axis, parts, kernel), (axis,))
     return finished(result, axes, keepdims)
 
 
-def _reduce_parts(
+def _results_of_parts(
     x: np.ndarray, axes: tuple[int, ...], axis: int, parts: int, kernel: Kernel
 ) -> np.ndarray:
     """`kernel` of each of `parts` slices of `x` along `axis`, joined along that axis."""
@@ -150,18 +153,22 @@ def _sum_of_half(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return np.add.reduce(np.concatenate(partial, axis=longest), axis=longest, keepdims=True)
 
 
+def _sum_dtype(x: np.ndarray) -> np.dtype:
+    """The dtype that sums and products are computed in."""
+    if x.dtype.kind in "biu":
+        return _INT64
+    return _FLOAT32 if is_half(x.dtype) else x.dtype
+
+
 def _total(x: np.ndarray, axes: Axes, keepdims: bool) -> np.ndarray:
     """The sum in the dtype that it is computed in."""
     total = dense_sum(x, axes)
     if total is not None:
         return total.reshape(_with_ones(x.shape, axes)) if keepdims else total
-    if x.dtype.kind in "biu":
-        dtype = _INT64
-    else:
-        dtype = _FLOAT32 if is_half(x.dtype) else x.dtype
+    dtype = _sum_dtype(x)
     if axes == () or not x.ndim:
         return x.astype(dtype)
-    return _reduce(x, axes, keepdims, _sum_kernel(dtype))
+    return reduce_parts(x, axes, keepdims, _sum_kernel(dtype))
 
 
 def sum(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
@@ -180,10 +187,7 @@ def mean(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
 
 def prod(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
     """The product over `axes`; of integers and bools in int64."""
-    if x.dtype.kind in "biu":
-        dtype = _INT64
-    else:
-        dtype = _FLOAT32 if is_half(x.dtype) else x.dtype
+    dtype = _sum_dtype(x)
     values = x.astype(dtype, copy=False)
 
     def kernel(part: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -196,7 +200,7 @@ def prod(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
             return part
         return np.multiply.reduce(part, axis=axes, dtype=dtype, keepdims=True)
 
-    result = _reduce(values, axes, keepdims, kernel)
+    result = reduce_parts(values, axes, keepdims, kernel)
     return result.astype(x.dtype) if is_half(x.dtype) else result
 
 
@@ -225,7 +229,7 @@ def _extreme(ufunc: np.ufunc, x: np.ndarray, axes: Axes, keepdims: bool) -> np.n
             return row_extremes(ufunc, x)
         if axes == (0,) and not is_half(x.dtype):
             return ufunc.reduce(x, axis=0)
-    return _reduce(x, axes, keepdims, kernel).astype(x.dtype, copy=False)
+    return reduce_parts(x, axes, keepdims, kernel).astype(x.dtype, copy=False)
 
 
 def amax(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
@@ -253,12 +257,12 @@ def aminmax(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> tuple[np.n
 
 def any(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
     """Whether an element over `axes` is not zero, as bool."""
-    return _reduce(x, axes, keepdims, _truth_kernel(np.logical_or))
+    return reduce_parts(x, axes, keepdims, _truth_kernel(np.logical_or))
 
 
 def all(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
     """Whether no element over `axes` is zero, as bool."""
-    return _reduce(x, axes, keepdims, _truth_kernel(np.logical_and))
+    return reduce_parts(x, axes, keepdims, _truth_kernel(np.logical_and))
 
 
 def _truth_kernel(ufunc: np.ufunc) -> Kernel:

@@ -18,26 +18,32 @@ _FEW_COLUMNS = 256
 _SEGMENT = 4096
 
 
-def _scan(ufunc: np.ufunc, x: np.ndarray, axis: int) -> np.ndarray:
+def _scan(ufunc: np.ufunc, x: np.ndarray, axis: int, reverse: bool = False) -> np.ndarray:
     dtype = _INT64 if x.dtype.kind in "biu" else x.dtype
     if not x.ndim or not x.size:
         return x.astype(dtype)
     values = x.astype(_FLOAT32 if is_half(dtype) else dtype, copy=False)
     lines = as_lines(values, axis)
-    out = memory.empty(lines.shape, values.dtype)
-    if lines.ndim == 3 and lines.shape[2] >= _FEW_COLUMNS:
+    result = memory.empty(lines.shape, values.dtype)
+    out = result
+    if reverse:
+        lines, out = lines[:, ::-1], out[:, ::-1]
+    if lines.ndim == 3 and lines.shape[1] > _SEGMENT and lines.dtype.char == "f":
+        # PyTorch adds in double precision too.
+        np.copyto(out, ufunc.accumulate(lines, axis=1, dtype=np.float64), casting="same_kind")
+    elif lines.ndim == 3 and lines.shape[2] >= _FEW_COLUMNS:
         _combine_rows(ufunc, lines, out)
     elif ufunc is np.add and lines.ndim == 2 and lines.shape[1] > _SEGMENT:
         for line, target in zip(lines, out, strict=True):
             _add_up_long(line, target)
     else:
         _accumulate(ufunc, lines, out)
-    return out.reshape(x.shape).astype(dtype, copy=False)
+    return result.reshape(x.shape).astype(dtype, copy=False)
 
 
-def cumsum(xp: Any, x: np.ndarray, *, axis: int) -> np.ndarray:
-    """The running sum along `axis`; of integers and bools in int64."""
-    return _scan(np.add, x, axis)
+def cumsum(xp: Any, x: np.ndarray, *, axis: int, reverse: bool = False) -> np.ndarray:
+    """The running sum along `axis`, from its end if `reverse`; of integers and bools in int64."""
+    return _scan(np.add, x, axis, reverse)
 
 
 def cumprod(xp: Any, x: np.ndarray, *, axis: int) -> np.ndarray:

@@ -21,10 +21,12 @@ from .blocks import (
     row_products,
     row_sums,
 )
+from .reduce import accurate_sum
 
 _FLOAT32 = np.dtype(np.float32)
-# Smaller arrays are one tile.
+# Smaller arrays are one tile; a thread takes at least half of that, for which it needs 35 us.
 _SMALL = 65_536
+_GRAIN = 32_768
 
 
 def _by_tiles(kernel: Callable[..., None], arrays: tuple[np.ndarray, ...], axis: int) -> Any:
@@ -49,20 +51,20 @@ def _by_tiles(kernel: Callable[..., None], arrays: tuple[np.ndarray, ...], axis:
             kernel(*tiles, target)
 
     if out.size > _SMALL:
-        map_lines(work, out.shape)
+        map_lines(work, out.shape, _GRAIN)
     elif out.size:
         work(...)
     return out.reshape(first.shape)
 
 
 def _sum(x: np.ndarray) -> np.ndarray:
-    return row_sums(x)[:, None] if x.ndim == 2 else np.add.reduce(x, axis=1, keepdims=True)
+    return row_sums(x)[:, None] if x.ndim == 2 else accurate_sum(x, (1,), x.dtype)
 
 
 def _sum_of_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.ndim == 2:
         return row_products(x, y)[:, None]
-    return np.add.reduce(x * y, axis=1, keepdims=True)
+    return accurate_sum(x * y, (1,), x.dtype)
 
 
 def _shift(x: np.ndarray, out: np.ndarray) -> None:

@@ -306,17 +306,18 @@ def _lgamma_reflected(magnitude: np.ndarray, at_magnitude: np.ndarray) -> np.nda
     sine = _sin_pi(magnitude)
     reflected = np.log(np.pi / (sine * magnitude)) - at_magnitude
     reflected = np.where(magnitude < 2.0**-70, at_magnitude, reflected)
-    return np.where(sine == 0, np.inf, reflected)
+    return np.where((sine == 0) | (magnitude == np.inf), np.inf, reflected)
 
 
 @_elementwise()
 def lgamma(x: np.ndarray) -> np.ndarray:
     """The logarithm of |gamma(x)|: inf at 0, -1, -2 ... (SunPro's e_lgamma_r.c)."""
     magnitude = np.abs(x)
-    result = _lgamma_positive(magnitude)
     negative = x < 0
-    if negative.any():
-        result[negative] = _lgamma_reflected(magnitude[negative], result[negative])
+    with np.errstate(all="ignore"):
+        result = _lgamma_positive(magnitude)
+        if negative.any():
+            result[negative] = _lgamma_reflected(magnitude[negative], result[negative])
     return result
 
 
@@ -326,6 +327,17 @@ def digamma(x: np.ndarray) -> np.ndarray:
 
     Recurrence up to 10, then the asymptotic series; reflection for negative x.
     """
+    with np.errstate(all="ignore"):
+        result = _digamma(x)
+    result[(x < 0) & (x == np.rint(x))] = np.nan
+    zero = x == 0
+    result[zero] = -np.copysign(np.inf, x[zero])
+    result[x == np.inf] = np.inf
+    return result
+
+
+def _digamma(x: np.ndarray) -> np.ndarray:
+    """digamma but for its poles and infinity."""
     z = np.where(x < 0.5, 1 - x, x)
     result = np.zeros_like(z)
     for _ in range(10):
@@ -342,8 +354,4 @@ def digamma(x: np.ndarray) -> np.ndarray:
         # pi / tan(pi x) from the distance to the nearest integer, which is exact.
         from_integer = x[low] - np.rint(x[low])
         result[low] -= np.pi / np.tan(np.pi * from_integer)
-    result[(x < 0) & (x == np.rint(x))] = np.nan
-    zero = x == 0
-    result[zero] = -np.copysign(np.inf, x[zero])
-    result[x == np.inf] = np.inf
     return result
