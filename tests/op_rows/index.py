@@ -51,9 +51,9 @@ def with_added(x, places, values):
 def reduced(x, indices, src, axis, reduce, include_self=True):
     out = x.copy()
     places = along(axis, x, indices)
-    start = {"prod": 1.0, "amax": -np.inf, "amin": np.inf}[reduce]
     if not include_self:
-        out[places] = start
+        limits = np.iinfo(x.dtype) if x.dtype.kind == "i" else np.finfo(x.dtype)
+        out[places] = {"prod": 1, "amax": limits.min, "amin": limits.max}[reduce]
     ufunc = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}[reduce]
     part = src[tuple(slice(0, n) for n in indices.shape)]
     ufunc.at(out, places, part)
@@ -91,7 +91,9 @@ ROWS = [
         reference=lambda i, size, axis, wraps, name: i % size, exact=True),
     Row(op="zeros_shaped", inputs=((2, 3),), params=[{"shape": (4,)}, {"shape": ()}], order=0,
         reference=lambda x, shape: np.zeros(shape, x.dtype), exact=True),
-    Row(op="nonzero", inputs=(mask(3, 4),), order=0, reference=np.argwhere, exact=True,
+    Row(op="nonzero", inputs=(mask(3, 4, 2),), order=0, reference=np.argwhere, exact=True,
+        edges=((mask(),), (mask(0, 3),))),
+    Row(op="flat_nonzero", inputs=(mask(3, 4),), order=0, reference=np.flatnonzero, exact=True,
         edges=((mask(),), (mask(0, 3),))),
     Row(op="fill", inputs=(SHAPE,), params=[{"value": 3}], exact=True, dtypes=NUMBERS,
         reference=lambda x, value: np.full_like(x, value), edges=(((),), ((0, 2),))),
@@ -105,6 +107,11 @@ ROWS = [
         params=[{"axis": 0, "size": 3}], dtypes=NUMBERS, complex=True,
         reference=lambda x, i, axis, size: add_at((size, 4), (i,), x),
         edges=(((0, 4), integers(0, 3, 0)),), big=((900, 300), integers(0, 3, 900))),
+    *[Row(op="index_select_backward", inputs=((9, width), integers(0, 3, 9)),
+          params=[{"axis": 0, "size": 3}],
+          reference=lambda x, i, axis, size: add_at((size, x.shape[1]), (i,), x),
+          big=((70, width), lambda rng: rng.permutation(np.repeat(np.arange(3), (1, 9, 60)))))
+      for width in (1, 20, 600)],
     Row(op="index_select_backward", inputs=((2, 6), integers(0, 3, 6)),
         params=[{"axis": 1, "size": 3}],
         reference=lambda x, i, axis, size: add_at((2, size), at(1, i), x)),
@@ -112,7 +119,8 @@ ROWS = [
           params=[{"axis": 0}, {"axis": 0, "alpha": 3}], complex=True,
           reference=lambda x, i, s, axis, alpha=1: with_added(x, at(axis, i), alpha * s))],
     Row(op="index_add", inputs=((3, 4), integers(0, 4, 5), (3, 5)), params=[{"axis": 1}],
-        reference=lambda x, i, s, axis: with_added(x, at(axis, i), s)),
+        reference=lambda x, i, s, axis: with_added(x, at(axis, i), s),
+        big=((300, 200), integers(0, 200, 190), (300, 190))),
     Row(op="index_copy", inputs=(SHAPE, distinct(4, 3), (3, 3, 5)), params=[{"axis": 1}],
         exact=True, reference=lambda x, i, s, axis: with_put(x, at(axis, i), s)),
     Row(op="index_fill", inputs=(SHAPE, distinct(4, 2)), params=[{"axis": 1, "value": 2.0}],
@@ -141,11 +149,17 @@ ROWS = [
         params=[{"axis": 1, "value": 2.5}],
         reference=lambda x, i, axis, value: with_put(x, along(axis, x, i), value)),
     *[Row(op="scatter_reduce", inputs=(SHAPE, integers(0, 4, (2, 4, 3)), SHAPE), reference=reduced,
+          dtypes=NUMBERS, big=((90, 40, 50), integers(0, 40, (90, 30, 50)), (90, 40, 50)),
           params=[{"axis": 1, "reduce": reduce, "include_self": own} for own in (True, False)])
       for reduce in ("prod", "amax", "amin")],
     Row(op="index", inputs=(SHAPE, integers(0, 3, (2, 6)), integers(0, 5, 6)), exact=True,
         params=[{"dims": (0, 2)}], complex=True, dtypes=NUMBERS,
         reference=lambda x, *i, dims: x[key(3, dims, i)]),
+    Row(op="index", inputs=(SHAPE, integers(0, 3, (2, 1)), integers(0, 4, 6)), exact=True,
+        params=[{"dims": (0, 1)}], reference=lambda x, *i, dims: x[key(3, dims, i)],
+        edges=(((3, 4, 0), integers(0, 3, 2), integers(0, 4, 2)),
+               (SHAPE, integers(0, 3, 0), integers(0, 4, 0))),
+        big=((60, 50, 7), integers(0, 60, (90, 1)), integers(0, 50, 300))),
     Row(op="index_backward", inputs=((2, 6, 4), integers(0, 3, (2, 6)), integers(0, 5, 6)),
         params=[{"dims": (0, 2), "shape": SHAPE}],
         reference=lambda x, *i, dims, shape: add_at(shape, key(3, dims, i), x)),
@@ -158,11 +172,9 @@ ROWS = [
     Row(op="index_put", inputs=(SHAPE, (7, 5), integers(0, 3, 7), integers(0, 4, 7)),
         params=[{"dims": (0, 1), "accumulate": True}], dtypes=NUMBERS, complex=True,
         reference=lambda x, v, *i, dims, accumulate: with_added(x, key(3, dims, i), v)),
-    Row(op="index_put_value", inputs=(SHAPE, integers(0, 5, 3)), exact=True,
+    Row(op="index_put_value", inputs=(SHAPE, distinct(5, 3)), exact=True,
         params=[{"dims": (2,), "value": 4.0}],
         reference=lambda x, *i, dims, value: with_put(x, key(3, dims, i), value)),
-    Row(op="order_in_mask", inputs=(mask(3, 4),), order=0, exact=True,
-        reference=lambda m: (np.cumsum(m) - m.reshape(-1)).reshape(m.shape)),
     Row(op="isin", inputs=(integers(0, 9, (3, 4)), integers(0, 9, 4)), order=0, exact=True,
         params=[{"invert": False}, {"invert": True}],
         reference=lambda x, y, invert: np.isin(x, y, invert=invert)),

@@ -39,10 +39,9 @@ def padded(x, widths, mode):
     return np.pad(x, widths, mode=NUMPY_MODES[mode])
 
 
-def folded(x, widths, mode):
-    shape = tuple(n - b - a for n, (b, a) in zip(x.shape, widths, strict=True))
-    out = np.zeros(shape, x.dtype)
-    places = padded(np.arange(out.size).reshape(shape), widths, mode)
+def folded(x, like, widths, mode):
+    out = np.zeros(like.shape, x.dtype)
+    places = padded(np.arange(out.size).reshape(like.shape), widths, mode)
     np.add.at(out.reshape(-1), places, x)
     return out
 
@@ -53,13 +52,16 @@ WINDOWS = [((2, 3), (1, 2), 1), ((4,), (3,), 0), ((2, 2), (0, 5), 2), ((), (), 7
 
 ROWS = [
     Row(op="cat", inputs=((2, 3), (4, 3), (0, 3)), params=[{"dim": 0}], exact=True, dtypes=NUMBERS,
-        reference=lambda *xs, dim: np.concatenate(xs, dim), complex=True),
+        reference=lambda *xs, dim: np.concatenate(xs, dim), complex=True,
+        big=((90, 800), (110, 800), (0, 800))),
     Row(op="cat", inputs=((2, 3), (2, 1)), params=[{"dim": 1}], exact=True,
-        reference=lambda *xs, dim: np.concatenate(xs, dim)),
+        reference=lambda *xs, dim: np.concatenate(xs, dim), big=((500, 200), (500, 150))),
     Row(op="stack", inputs=((2, 3), (2, 3)), params=[{"dim": d} for d in (0, 1, 2)], exact=True,
-        reference=lambda *xs, dim: np.stack(xs, dim), dtypes=NUMBERS, complex=True),
+        reference=lambda *xs, dim: np.stack(xs, dim), dtypes=NUMBERS, complex=True,
+        big=((400, 300), (400, 300))),
     Row(op="flip", inputs=((2, 3, 4),), params=[{"dims": d} for d in ((0,), (1, 2))], exact=True,
-        reference=lambda x, dims: np.flip(x, dims), dtypes=NUMBERS, edges=(((2, 0, 4),),)),
+        reference=lambda x, dims: np.flip(x, dims), dtypes=NUMBERS, edges=(((2, 0, 4),),),
+        big=((40, 50, 90),)),
     Row(op="roll", inputs=((3, 4),), exact=True, dtypes=NUMBERS,
         params=[{"shifts": (1,), "dims": (0,)}, {"shifts": (5, -1), "dims": (1, 0)}],
         reference=lambda x, shifts, dims: np.roll(x, shifts, dims), edges=(((0, 3),),)),
@@ -74,11 +76,11 @@ ROWS = [
         reference=lambda x, diagonal: np.triu(x, diagonal), dtypes=(*NUMBERS, "bool")),
     Row(op="pad", inputs=((2, 3, 4),), params=[{"widths": BORDERS, "value": 1.5}], exact=True,
         reference=lambda x, widths, value: np.pad(x, widths, constant_values=value),
-        edges=(((2, 0, 4),),)),
+        edges=(((2, 0, 4),),), big=((40, 50, 90),)),
     *[Row(op="pad_edges", inputs=((2, 3, 4),), params=[{"widths": BORDERS, "mode": mode}],
           reference=padded, exact=True) for mode in NUMPY_MODES],
-    *[Row(op="fold_edges", inputs=((2, 6, 7),), params=[{"widths": BORDERS, "mode": mode}],
-          reference=folded) for mode in NUMPY_MODES],
+    *[Row(op="fold_edges", inputs=((2, 6, 7), (2, 3, 4)), reference=folded,
+          params=[{"widths": BORDERS, "mode": mode}]) for mode in NUMPY_MODES],
     Row(op="restride", inputs=((3, 4),), reference=restride,
         params=[{"source": GEOMETRY, "target": t} for t in WINDOWS]),
     Row(op="as_strided", inputs=((3, 4),), exact=True, call=lambda g, x, target:

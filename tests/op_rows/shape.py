@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradcore.ops.op import OPS
 from op_table import NUMBERS, Row
 
 
@@ -30,6 +31,15 @@ def on_diagonal(x, offset, dim1, dim2, shape):
     return out
 
 
+def transposed(*shape):
+    return lambda rng: rng.random(shape).T
+
+
+def repeated(n, times):
+    """Every element ``times`` over, along a last dimension of stride 0."""
+    return lambda rng: np.broadcast_to(rng.random((n, 1)), (n, times))
+
+
 MIXED_INDEX = (slice(1, None), None, 2, slice(None, None, 2))
 
 ROWS = [
@@ -43,12 +53,15 @@ ROWS = [
         domain=(0, 9),
         params=[{"dtype": np.dtype(n)} for n in ("int64", "uint8", "bool", "complex64")]),
     Row(op="clone", inputs=((3, 4),), reference=np.copy, dtypes=NUMBERS, exact=True,
-        edges=(((),), ((0, 2),))),
-    Row(op="contiguous", inputs=((3, 4),), reference=np.copy, exact=True, edges=(((),), ((0, 2),))),
+        edges=(((),), ((0, 2),)), big=((1, 500, 300),)),
+    Row(op="contiguous", inputs=((3, 4),), reference=np.copy, exact=True,
+        edges=(((),), ((0, 2),)), big=(transposed(500, 300),)),
     Row(op="view", inputs=((3, 4),), reference=lambda x, shape: x.reshape(shape), exact=True,
         params=[{"shape": s} for s in ((4, 3), (12,), (2, 1, 6))]),
     Row(op="reshape_copy", inputs=((3, 4),), reference=lambda x, shape: x.reshape(shape),
         exact=True, params=[{"shape": s} for s in ((4, 3), (12,), (2, 1, 6))]),
+    Row(op="reshape_copy", inputs=(repeated(3, 2),), exact=True, params=[{"shape": (-1,)}], order=0,
+        reference=lambda x, shape: x.reshape(shape), big=(repeated(90_000, 3),)),
     Row(op="permute", inputs=((2, 3, 4),), reference=lambda x, dims: np.transpose(x, dims),
         exact=True, params=[{"dims": d} for d in ((0, 1, 2), (2, 0, 1), (1, 0, 2))],
         edges=(((0, 3, 4),),)),
@@ -62,6 +75,8 @@ ROWS = [
         exact=True, params=[{"dim": d} for d in (0, 1, 2)]),
     Row(op="slice", inputs=((3, 4, 5),), reference=lambda x, key: x[key], exact=True,
         params=[{"key": i} for i in ((), (1,), (..., 2), MIXED_INDEX)]),
+    Row(op="select", inputs=((3, 4, 5),), reference=lambda x, key: x[key], exact=True,
+        params=[{"key": i} for i in ((1, ...), (slice(None), -1, ...), (..., 2))]),
     Row(op="slice_backward", inputs=((2, 1, 3),), reference=scattered, exact=True,
         params=[{"key": MIXED_INDEX, "shape": (3, 4, 5)}]),
     Row(op="diagonal", inputs=((3, 4, 5),), exact=True,
@@ -72,4 +87,10 @@ ROWS = [
         params=[{"offset": 0, "dim1": 1, "dim2": 2, "shape": (2, 3, 4)},
                 {"offset": 1, "dim1": 1, "dim2": 2, "shape": (2, 3, 4)},
                 {"offset": 0, "dim1": 0, "dim2": 2, "shape": (3, 2, 4)}]),
+]  # fmt: skip
+
+ROWS += [
+    Row(op="to_device", inputs=[(3, 4)], reference=np.copy, exact=True,
+        call=lambda T, x: OPS["to_device"](
+            x, where=x.device, origin=x.device, non_blocking=False)),
 ]  # fmt: skip

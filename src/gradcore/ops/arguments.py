@@ -8,6 +8,8 @@ from typing import Any
 
 from .promotion import name_of
 
+_INT = {int}
+
 
 def int_argument(function: str, name: str, value: Any, position: int) -> int:
     """An int (or what acts as one), else PyTorch's TypeError."""
@@ -45,6 +47,10 @@ def _is_int(value: Any) -> bool:
 
 def variable_ints(function: str, name: str, values: tuple, keyword: Any = None) -> tuple[int, ...]:
     """Sizes or dims given as ``f(2, 3)``, ``f((2, 3))`` or by keyword."""
+    if keyword is None:
+        given = values[0] if len(values) == 1 and isinstance(values[0], tuple) else values
+        if set(map(type, given)) <= _INT:
+            return tuple(given)
     if keyword is not None:
         if values:
             raise TypeError(f"{function}() got multiple values for argument '{name}'")
@@ -74,6 +80,16 @@ def tensor_sequence(function: str, values: Any, argument: str = "tensors") -> tu
                 f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
             )
     return tuple(values)
+
+
+def is_index_dtype(dtype: Any) -> bool:
+    """int32 or int64. (``dtype.name`` says so too, in 2.5 us.)"""
+    return dtype.kind == "i" and dtype.itemsize >= 4
+
+
+def is_mask_dtype(dtype: Any) -> bool:
+    """bool, or uint8, which used to be the dtype of masks."""
+    return dtype.char in "?B"
 
 
 def tensor_name(x: Any) -> str:

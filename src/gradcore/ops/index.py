@@ -14,6 +14,7 @@ from .op import op
 from .pointwise import eq, where
 from .shape import slice_backward, to_dtype
 
+
 def _dense(xp: Any, result: Any) -> Any:
     """In C order: NumPy lays the results of fancy indexing out as suits it."""
     return xp.ascontiguousarray(result).reshape(result.shape)
@@ -54,6 +55,12 @@ def nonzero_op(xp, x):
     if x.ndim == 0:
         return xp.zeros((int(bool(x)), 0), dtype="int64")
     return xp.stack(xp.nonzero(x), axis=-1)
+
+
+@op(differentiable=())
+def flat_nonzero(xp, x):
+    """The flat positions of what is not zero."""
+    return xp.flatnonzero(x)
 
 
 # -------------------------------------------------------------------- overwriting it all
@@ -172,6 +179,12 @@ def _cropped(x: Any, shape: tuple) -> Any:
     return x[tuple(slice(0, n) for n in shape)]
 
 
+def _fill_along(xp: Any, out: Any, indices: Any, axis: int, value: Any) -> None:
+    """Write one number at ``indices`` along ``axis``; repeated places are written repeatedly."""
+    reach = (*indices.shape[:axis], out.shape[axis], *indices.shape[axis + 1 :])
+    xp.put_along_axis(_cropped(out, reach), indices, value, axis)
+
+
 @op(name="gather")
 def gather_op(xp, x, indices, *, axis):
     return _dense(xp, x[_along(xp, indices, axis)])
@@ -220,7 +233,7 @@ def scatter_op(xp, x, indices, src, *, axis, out=None):
 @op(grad_name="ScatterBackward1")
 def scatter_value(xp, x, indices, *, axis, value, out=None):
     out = x.copy() if out is None else out
-    out[_along(xp, indices, axis)] = value
+    _fill_along(xp, out, indices, axis, value)
     return out
 
 
@@ -240,7 +253,7 @@ def scatter_reduce_op(xp, x, indices, src, *, axis, reduce, include_self=True, o
     places = _along(xp, indices, axis)
     values = _cropped(src, indices.shape)
     if not include_self:
-        out[places] = identity_of(xp, out.dtype, reduce)
+        _fill_along(xp, out, indices, axis, identity_of(xp, out.dtype, reduce))
     if reduce == "prod":
         _multiply_at(xp, out, places, values)
     elif out.size and values.size:
@@ -395,6 +408,4 @@ def _index_put_x_grad(g, indices, dims, accumulate):
 index_put_op.vjp(
     x=_index_put_x_grad, values=lambda g, indices, dims: index_op(g, *indices, dims=dims)
 )
-index_put_value.vjp(
-    x=lambda g, indices, dims: index_put_value(g, *indices, dims=dims, value=0)
-)
+index_put_value.vjp(x=lambda g, indices, dims: index_put_value(g, *indices, dims=dims, value=0))

@@ -9,7 +9,7 @@ from typing import Any
 from .arguments import tensor_arguments, tensor_sequence
 from .op import op
 from .operand import normalize_dim, require_tensor
-from .padding import pad as pad
+from .padding import pad
 from .promotion import result_dtype
 from .registry import public
 from .shape import basic_index, expand, select, to_dtype, unsqueeze

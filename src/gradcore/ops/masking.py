@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from . import index as I
+from .arguments import is_index_dtype, is_mask_dtype, variable_ints
 from .op import op
 from .operand import is_tensor, require_tensor
+from .outputs import takes_out
+from .padding import pad_constant
 from .pointwise import where
 from .promotion import category, name_of, promote_types, result_dtype
 from .registry import public
-from .selecting import _checked, indexed, number_for
-from .shape import broadcast_shape, expand, select, to_dtype
+from .selecting import checked, indexed, number_for, refuse_overlap
+from .shape import basic_index, broadcast_shape, expand, select, to_dtype
 
 # ----------------------------------------------------------------------------------- masks
 
@@ -30,7 +33,8 @@ def _bool_mask(message: str, mask: Any) -> Any:
 @public
 def masked_fill(input, mask, value):
     """``value`` (a number or a 0-d tensor) where ``mask`` holds, ``input`` elsewhere."""
-    x, mask, value = masked_fill_arguments(require_tensor("masked_fill", "input", input), mask, value)
+    require_tensor("masked_fill", "input", input)
+    x, mask, value = masked_fill_arguments(input, mask, value)
     x = x if tuple(x.shape) == tuple(mask.shape) else _broadcast(x, mask)
     if is_tensor(value):
         return where(mask, value, x)
@@ -42,12 +46,19 @@ def _broadcast(x: Any, mask: Any) -> Any:
     return x if tuple(x.shape) == shape else expand(x, shape=shape)
 
 
+# What C calls them.
+_C_NAMES = {"uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int",
+            "int64": "long", "float32": "float", "float64": "double"}  # fmt: skip
+
+
 def masked_fill_arguments(x: Any, mask: Any, value: Any) -> tuple:
     """The input, its mask, and the value as a number or a 0-d tensor of the input's dtype."""
-    kind = "float" if mask._array.dtype.name == "float32" else mask.dtype.name
-    mask = _bool_mask(
-        f"masked_fill_ only supports boolean masks, but got mask with dtype {kind}", mask
-    )
+    require_tensor("masked_fill", "mask", mask, 2)
+    if mask._array.dtype.kind != "b":
+        raise RuntimeError(
+            "masked_fill_ only supports boolean masks, but got mask with dtype "
+            f"{_C_NAMES.get(mask._array.dtype.name, name_of(mask._array.dtype))}"
+        )
     if not is_tensor(value):
         return x, mask, number_for(x._array.dtype, value)
     if value.ndim:
@@ -57,8 +68,10 @@ def masked_fill_arguments(x: Any, mask: Any, value: Any) -> tuple:
         )
     if value._array.dtype.kind == "c" and x._array.dtype.kind != "c":
         raise RuntimeError("value cannot be converted to type float without overflow")
-    return x, mask, value if value._array.dtype == x._array.dtype else to_dtype(
-        value, dtype=x._array.dtype
+    return (
+        x,
+        mask,
+        value if value._array.dtype == x._array.dtype else to_dtype(value, dtype=x._array.dtype),
     )
 
 
@@ -68,26 +81,19 @@ def masked_select(input, mask, *, out=None):
     if out is not None:
         from ..autograd.inplace import write_out
 
+        refuse_overlap(out, input, mask)
         return write_out(masked_select, out, input, mask)
     require_tensor("masked_select", "input", input)
     mask = _bool_mask("masked_select: expected BoolTensor for mask", mask)
     shape = broadcast_shape(tuple(mask.shape), tuple(input.shape))
     input, mask = (x if tuple(x.shape) == shape else expand(x, shape=shape) for x in (input, mask))
-    if not shape:
-        input, mask = input.reshape((1,)), mask.reshape((1,))
-    return I.index_op(input, *mask_positions(mask), dims=tuple(range(max(1, len(shape)))))
+    return I.index_op(input.reshape((-1,)), I.flat_nonzero(mask), dims=(0,))
 
 
 def mask_positions(mask: Any) -> tuple:
     """One index tensor per dimension of the mask."""
     found = I.nonzero_op(mask)
     return tuple(select(found, key=(slice(None), d, ...)) for d in range(mask.ndim))
-
-
-@op(differentiable=())
-def order_in_mask(xp, mask):
-    """How many true elements come before each element."""
-    return (xp.cumsum(mask.reshape(-1), dtype="int64") - mask.reshape(-1)).reshape(mask.shape)
 
 
 @public(inplace=True)
@@ -106,18 +112,12 @@ def masked_scatter(input, mask, source):
         )
     shape = broadcast_shape(tuple(mask.shape), tuple(input.shape))
     input, mask = (x if tuple(x.shape) == shape else expand(x, shape=shape) for x in (input, mask))
-    places = order_in_mask(mask)
-    if not places.numel():
-        return input.clone()
-    if not source.numel():
-        source = I.zeros_shaped(source, shape=(1,))
-        limit = 0
-    else:
-        limit = source.numel()
-    places = I.masked_fill_op(places, ~mask, value=0).reshape((-1,))
-    places = _checked(places, limit, 0, "masked_scatter") if bool(mask.any()) else places
-    values = I.index_select_op(source.reshape((-1,)), places, axis=0).reshape(shape)
-    return where(mask, values, input)
+    places = I.flat_nonzero(mask)
+    count = places.shape[0]
+    if count > source.numel():
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+    values = basic_index(source.reshape((-1,)), key=(slice(0, count),))
+    return I.index_put_op(input.reshape((-1,)), values, places, dims=(0,)).reshape(shape)
 
 
 # --------------------------------------------------------------------------------- nonzero
@@ -145,6 +145,37 @@ def argwhere(input):
     return I.nonzero_op(require_tensor("argwhere", "input", input))
 
 
+@public
+@takes_out
+def nonzero_static(input, *, size, fill_value=-1):
+    """The first ``size`` rows of :func:`nonzero`, and ``fill_value`` in rows that it lacks."""
+    require_tensor("nonzero_static", "input", input)
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    found = I.nonzero_op(input)
+    if found.shape[0] >= size:
+        return basic_index(found, key=(slice(0, size),))
+    widths = ((0, size - found.shape[0]), (0, 0))
+    return pad_constant(found, widths=widths, value=int(fill_value))
+
+
+@public(method=False)
+def unravel_index(indices, shape):
+    """Flat positions as one tensor of coordinates for every dimension of ``shape``."""
+    require_tensor("unravel_index", "indices", indices)
+    array = indices._array
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {name_of(array.dtype)}")
+    sizes = variable_ints("unravel_index", "shape", (shape,))
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
+    coordinates = []
+    for n in reversed(sizes):
+        coordinates.append(indices % n)
+        indices = indices // n
+    return tuple(reversed(coordinates))
+
+
 # ------------------------------------------------------------------------------- index_put
 
 
@@ -169,7 +200,7 @@ def index_arguments(x: Any, indices: Sequence[Any]) -> tuple[tuple[int, ...], tu
 
 
 def _is_mask(index: Any) -> bool:
-    return index._array.dtype.name in ("bool", "uint8")
+    return is_mask_dtype(index._array.dtype)
 
 
 def _positions(x: Any, d: int, index: Any) -> tuple:
@@ -181,9 +212,9 @@ def _positions(x: Any, d: int, index: Any) -> tuple:
                     f"shape of the indexed tensor {list(x.shape)} at index {d + i}"
                 )
         return mask_positions(index)
-    if index._array.dtype.name not in ("int64", "int32"):
+    if not is_index_dtype(index._array.dtype):
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-    return (_checked(index, x.shape[d], d, "index", wraps=True),)
+    return (checked(index, x.shape[d], d, "index", wraps=True),)
 
 
 def _check_shapes(indices: list) -> None:
@@ -280,7 +311,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
         if not is_tensor(value):
             dtype = result_dtype([like._array, value])
             zero = to_dtype(I.zeros_shaped(like, shape=()), dtype=dtype)
-            pair[i] = I.masked_fill_op(zero, zero == zero, value=value)
+            pair[i] = I.fill_op(zero, value=value)
     dtype = promote_types(pair[0]._array.dtype, pair[1]._array.dtype)
     pair = [x if x._array.dtype == dtype else to_dtype(x, dtype=dtype) for x in pair]
     return isin_op(*pair, invert=bool(invert))
@@ -334,12 +365,10 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
 
         return write_out(histc, out, input, bins, min, max)
     array = require_tensor("histc", "input", input)._array
-    if category(array.dtype) != 2:
-        raise NotImplementedError(
-            f"\"histogram_cpu\" not implemented for '{name_of(array.dtype)}'"
-        )
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+    if category(array.dtype) != 2:
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{name_of(array.dtype)}'")
     low, high = float(min), float(max)
     if low == high and array.size:
         low, high = float(array.min()), float(array.max())
@@ -350,4 +379,3 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     if low > high:
         raise RuntimeError("torch.histc: max must be larger than min")
     return histc_op(input, bins=bins, low=low, high=high)
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .arguments import int_argument, ints_argument, variable_ints
+from .arguments import int_argument, ints_argument, is_index_dtype, variable_ints
 from .index import index_select_op
 from .op import op
 from .operand import normalize_dim, normalize_dims, require_tensor
@@ -196,21 +196,19 @@ def _interleaved(x: Any, count: int, axis: int) -> Any:
     copies = expand(apart, shape=(*shape[: axis + 1], count, *shape[axis + 1 :]))
     if count == 1:
         return clone(x)
-    return reshape_copy(
-        copies, shape=(*shape[:axis], shape[axis] * count, *shape[axis + 1 :])
-    )
+    return reshape_copy(copies, shape=(*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
 
 
 def _checked_positions(repeats: Any, output_size: int | None) -> Any:
     from .promotion import name_of
 
     array = repeats._array
-    if array.ndim != 1:
-        raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
-    if array.dtype.name not in ("int64", "int32"):
+    if not is_index_dtype(array.dtype):
         raise NotImplementedError(
             f"\"repeat_interleave_cpu\" not implemented for '{name_of(array.dtype)}'"
         )
+    if array.ndim != 1:
+        raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     if array.size and int(array.min()) < 0:
         raise RuntimeError("repeats can not be negative")
     positions = repeated_positions(repeats)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .operand import require_tensor
+from .arguments import ints_argument
+from .index import fill_op
 from .op import op
+from .operand import require_tensor
+from .outputs import takes_out
+from .registry import public
 from .shape import basic_index
 
 Widths = tuple[tuple[int, int], ...]  # (before, after) of every dimension
@@ -60,9 +64,14 @@ def pad_edges(xp, x, *, widths, mode):
 
 
 @op
-def fold_edges(xp, x, *, widths, mode):
-    """The adjoint of pad_edges: edges are added to what they repeat."""
-    shape = tuple(n - b - a for n, (b, a) in zip(x.shape, widths, strict=True))
+def fold_edges(xp, x, padded, *, widths, mode):
+    """The adjoint of pad_edges: edges are added to what they repeat.
+
+    ``padded`` is what pad_edges was given, of which only the shape matters. It is an argument
+    because PyTorch's gradients of paddings depend on it too, if only formally: a second gradient
+    by it is zero, not an error.
+    """
+    shape = padded.shape
     out = x.copy()
     for axis in range(x.ndim - 1, -1, -1):
         along = xp.moveaxis(out, axis, 0)
@@ -72,8 +81,11 @@ def fold_edges(xp, x, *, widths, mode):
     return xp.ascontiguousarray(out[_center(shape, widths)])
 
 
-pad_edges.vjp(x=lambda g, widths, mode: fold_edges(g, widths=widths, mode=mode))
-fold_edges.vjp(x=lambda g, widths, mode: pad_edges(g, widths=widths, mode=mode))
+pad_edges.vjp(x=lambda g, x, widths, mode: fold_edges(g, x, widths=widths, mode=mode))
+fold_edges.vjp(
+    x=lambda g, widths, mode: pad_edges(g, widths=widths, mode=mode),
+    padded=lambda g: fill_op(g, value=0),
+)
 
 
 # ------------------------------------------------------------------------------- public
@@ -93,17 +105,7 @@ def pad(input, pad, mode="constant", value=None):
         RuntimeError: widths that do not fit the input.
         NotImplementedError: an unknown mode, or a rank that the mode does not support.
     """
-    from .arguments import ints_argument
-
-    require_tensor("pad", "input", input)
-    amounts = ints_argument("pad", "pad", pad, 2)
-    if len(amounts) % 2:
-        raise RuntimeError("Padding length must be divisible by 2")
-    if len(amounts) > 2 * input.ndim:
-        raise RuntimeError(
-            "Padding length should be less than or equal to two times the input dimension but "
-            f"got padding length {len(amounts)} and input of dimension {input.ndim}"
-        )
+    amounts = _amounts("pad", input, pad)
     widths = _widths(amounts, input.ndim)
     if mode == "constant":
         return _constant(input, widths, 0 if value is None else value)
@@ -119,9 +121,30 @@ def pad(input, pad, mode="constant", value=None):
     return _cut(_edged(input, widths, mode), widths)[0]
 
 
+@public(method=False)
+@takes_out
+def constant_pad_nd(input, pad, value=0):
+    """``input`` with ``value`` around it; ``pad`` as in ``nn.functional.pad``."""
+    amounts = _amounts("constant_pad_nd", input, pad)
+    return _constant(input, _widths(amounts, input.ndim), value)
+
+
+def _amounts(function: str, input: Any, pad: Any) -> tuple[int, ...]:
+    require_tensor(function, "input", input)
+    amounts = ints_argument(function, "pad", pad, 2)
+    if len(amounts) % 2:
+        raise RuntimeError("Padding length must be divisible by 2")
+    if len(amounts) > 2 * input.ndim:
+        raise RuntimeError(
+            "Padding length should be less than or equal to two times the input dimension but "
+            f"got padding length {len(amounts)} and input of dimension {input.ndim}"
+        )
+    return amounts
+
+
 def _edged(x: Any, widths: Widths, mode: str) -> Any:
     added = tuple((max(0, b), max(0, a)) for b, a in widths)
-    return pad_edges(x, widths=added, mode=mode) if _any(added) else x.clone()
+    return pad_edges(x, widths=added, mode=mode)
 
 
 def _widths(amounts: tuple[int, ...], ndim: int) -> Widths:

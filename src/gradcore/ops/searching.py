@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,15 @@ from .shape import to_dtype
 
 
 @op(name="unique", outputs=3, differentiable=())
-def unique_op(xp, x, *, axis):
-    """Sorted distinct values (slices along ``axis``), where each went, how often it came."""
+def unique_op(xp, x, *, axis, complete=True):
+    """Sorted distinct values (slices along ``axis``), where each went, how often it came.
+
+    The latter two are empty, and cost no argsort, where they are not ``complete``.
+    """
     flat = x.reshape((-1,)) if axis is None else x
+    if not complete:
+        nothing = xp.zeros((0,), dtype="int64")
+        return xp.unique(flat, axis=axis, equal_nan=False), nothing, nothing
     values, inverse, counts = xp.unique(
         flat, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
@@ -28,18 +35,22 @@ def unique_op(xp, x, *, axis):
 
 
 @op(name="unique_consecutive", outputs=3, differentiable=())
-def unique_consecutive_op(xp, x, *, axis):
-    """The first of each run of equal values (slices), the run of each, and the runs' lengths."""
-    rows = x.reshape((-1, 1))
-    if axis is not None:
-        moved = xp.moveaxis(x, axis, 0)
-        rows = moved.reshape((moved.shape[0], moved.size // max(moved.shape[0], 1)))
+def unique_consecutive_op(xp, x, *, axis, complete=True):
+    """The first of each run of equal values (slices), the run of each, and the runs' lengths.
+
+    The latter two are empty where they are not ``complete``.
+    """
+    rows = x.reshape((-1,)) if axis is None else xp.moveaxis(x, axis, 0)
     n = rows.shape[0]
     starts = xp.ones((n,), dtype="bool")
-    starts[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+    differs = rows[1:] != rows[:-1]
+    starts[1:] = differs.any(axis=tuple(range(1, rows.ndim))) if rows.ndim > 1 else differs
     first = xp.flatnonzero(starts)
-    runs = xp.cumsum(starts, dtype="int64") - 1
     values = x.reshape((-1,))[first] if axis is None else xp.take(x, first, axis=axis)
+    if not complete:
+        nothing = xp.zeros((0,), dtype="int64")
+        return values, nothing, nothing
+    runs = xp.cumsum(starts, dtype="int64") - 1
     ends = xp.concatenate((first[1:], xp.full((min(n, 1),), n, dtype=first.dtype)))
     counts = (ends - first).astype("int64")
     return values, runs.reshape(x.shape) if axis is None else runs, counts
@@ -79,14 +90,16 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
     With ``return_inverse`` also the position of every element's value, with ``return_counts`` how
     often each came. Every nan is distinct. ``sorted=False`` leaves the order open; it is the same.
     """
-    return _unique("unique", unique_op, input, dim, (return_inverse, return_counts))
+    call = partial(unique_op, complete=return_inverse or return_counts)
+    return _unique("unique", call, input, dim, (return_inverse, return_counts))
 
 
 @public
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """The first of each run of equal elements (slices along ``dim``); see :func:`unique`."""
     returns = (return_inverse, return_counts)
-    return _unique("unique_consecutive", unique_consecutive_op, input, dim, returns)
+    call = partial(unique_consecutive_op, complete=any(returns))
+    return _unique("unique_consecutive", call, input, dim, returns)
 
 
 # --------------------------------------------------------------------------- searchsorted

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.registry import backend_of
 from . import index as I
-from .arguments import int_argument
+from .arguments import int_argument, is_index_dtype
 from .operand import is_tensor, normalize_dim, require_tensor
 from .pointwise import where
 from .promotion import category, name_of
@@ -36,6 +37,7 @@ def indexed(prepare: Callable[..., tuple]) -> Callable[..., Any]:
             from ..autograd.inplace import write_out
 
             _check_out(input, out)
+            refuse_overlap(out, input, *args)
             return write_out(function, out, input, *args, **kwargs)
         require_tensor(prepare.__name__, "input", input)
         if input._array.ndim == 0:
@@ -55,13 +57,23 @@ def _check_out(input: Any, out: Any) -> None:
         )
 
 
+def refuse_overlap(out: Any, *arguments: Any) -> None:
+    """RuntimeError where ``out`` shares memory with what is read at indices."""
+    for x in arguments:
+        if is_tensor(x) and type(x._array) is type(out._array):
+            if backend_of(out._array).may_share_memory(out._array, x._array):
+                raise RuntimeError(
+                    "unsupported operation: some elements of the input tensor and the written-to "
+                    "tensor refer to a single memory location. Please clone() the tensor before "
+                    "performing the operation."
+                )
+
+
 def _on_scalar(function: Callable, input: Any, *args: Any, **kwargs: Any) -> Any:
     """A 0-d input counts as one of one element; gather and index_select follow their index."""
     index = args[1] if len(args) > 1 else kwargs.get("index", input)
     args = tuple(a.reshape((1,)) if is_tensor(a) and a.ndim == 0 else a for a in args)
-    kwargs = {
-        k: v.reshape((1,)) if is_tensor(v) and v.ndim == 0 else v for k, v in kwargs.items()
-    }
+    kwargs = {k: v.reshape((1,)) if is_tensor(v) and v.ndim == 0 else v for k, v in kwargs.items()}
     result = function(input.reshape((1,)), *args, **kwargs)
     return result.reshape(tuple(index.shape) if function.__name__ == "gather" else ())
 
@@ -80,53 +92,67 @@ def number_for(dtype: Any, value: Any) -> Any:
     return int(value) if kind == 1 else value
 
 
-def _index_tensor(name: str, index: Any, message: str, error: type = RuntimeError) -> Any:
+def index_tensor(name: str, index: Any, message: str, error: type = RuntimeError) -> Any:
     require_tensor(name, "index", index, 3)
-    if index._array.dtype.name not in ("int64", "int32"):
+    if not is_index_dtype(index._array.dtype):
         raise error(message.format(name_of(index._array.dtype)))
     return index
 
 
-def _checked(index: Any, size: int, axis: int, name: str, wraps: bool = False) -> Any:
-    return I.checked_index(index, size=size, axis=axis, wraps=wraps, name=name)
+def as_vector(index: Any) -> Any:
+    """A 0-d index as one of one element."""
+    return index if index._array.ndim == 1 else index.reshape((-1,))
+
+
+def checked(index: Any, size: int, axis: int, name: str, wraps: bool = False) -> Any:
+    """``index`` in range and not negative: itself where it was, so later writes are noticed."""
+    found = I.checked_index(index, size=size, axis=axis, wraps=wraps, name=name)
+    return index if found._array is index._array else found
 
 
 # ----------------------------------------------------------------------- gather and scatter
 
 
 def _along(name: str, input: Any, dim: Any, index: Any) -> tuple[int, Any]:
-    """The axis and the checked index of gather and the scatters."""
+    """The axis and the index of gather and the scatters; whether it is in range is not checked."""
     axis = normalize_dim(int_argument(name, "dim", dim, 2), input.ndim)
     short = "gather" if name == "gather" else "scatter"
     require_tensor(name, "index", index, 3)
     if not index.numel():
         return axis, to_dtype(index, dtype=_INT64).reshape((0,) * input.ndim)
-    index = _index_tensor(name, index, f"{short}(): Expected dtype int32/int64 for index")
+    index = index_tensor(name, index, f"{short}(): Expected dtype int32/int64 for index")
     if index.ndim != input.ndim:
         who = "input" if name == "gather" else "self"
-        raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as {who} tensor"
-        )
-    return axis, _checked(index, input.shape[axis], axis, name)
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as {who} tensor")
+    return axis, index
 
 
 @indexed
 def gather(input, dim, index, *, sparse_grad=False):
     """``out[i][j] = input[index[i][j]][j]`` for ``dim`` = 0, and alike for other dimensions.
 
+    ``sparse_grad`` asks for a gradient that stores less; it is dense here, with the same values.
     RuntimeError for indices out of range and for an index larger than ``input`` elsewhere.
     """
-    axis, checked = _along("gather", input, dim, index)
-    if not index.numel():
+    if not require_tensor("gather", "index", index, 3).numel():
+        normalize_dim(int_argument("gather", "dim", dim, 2), input.ndim)
         nothing = basic_index(input, key=(slice(0, 0),))
         return reshape_copy, (nothing,), {"shape": tuple(index.shape)}
-    for d, (n, limit) in enumerate(zip(index.shape, input.shape, strict=False)):
+    axis, places = _along("gather", input, dim, index)
+    for d, (n, limit) in enumerate(zip(places.shape, input.shape, strict=True)):
         if d != axis and n > limit:
             raise RuntimeError(
                 f"Size does not match at dimension {d} expected index {list(index.shape)} to be "
                 f"no larger than self {list(input.shape)} apart from dimension {axis}"
             )
-    return I.gather_op, (input, checked), {"axis": axis}
+    places = checked(places, input.shape[axis], axis, "gather")
+    return I.gather_op, (input, places), {"axis": axis}
+
+
+def _scatter_index(name: str, input: Any, axis: int, index: Any, src: Any) -> Any:
+    """The index of a scatter, in range, after the sizes of all three were compared."""
+    _check_scatter(input, axis, index, src)
+    return checked(index, input.shape[axis], axis, name)
 
 
 def _check_scatter(input: Any, axis: int, index: Any, src: Any) -> None:
@@ -169,15 +195,13 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
         src = number_for(input._array.dtype, src)
     else:
         _check_same_dtype(input, src)
-    _check_scatter(input, axis, index, None if number else src)
+    index = _scatter_index("scatter", input, axis, index, None if number else src)
     if reduce is None:
         if number:
             return I.scatter_value, (input, index), {"axis": axis, "value": src}
         return I.scatter_op, (input, index, src), {"axis": axis}
     if number:
-        src = I.masked_fill_op(
-            I.zeros_shaped(input, shape=tuple(index.shape)), index == index, value=src
-        )
+        src = I.fill_op(I.zeros_shaped(input, shape=tuple(index.shape)), value=src)
     else:
         warnings.warn(
             "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
@@ -196,8 +220,12 @@ def scatter_add(input, dim, index, src):
     """``input`` with ``out[index[i][j]][j] += src[i][j]`` (for ``dim`` = 0)."""
     axis, index = _along("scatter_add", input, dim, index)
     _check_same_dtype(input, require_tensor("scatter_add", "src", src, 4))
-    _check_scatter(input, axis, index, src)
+    index = _scatter_index("scatter_add", input, axis, index, src)
     return I.scatter_add_op, (input, index, src), {"axis": axis}
+
+
+# PyTorch takes these too, and does not say so.
+_SHORT = {"max": "amax", "min": "amin"}
 
 
 @public(inplace=True)
@@ -212,6 +240,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
 
         return write_out(scatter_reduce, out, input, dim, index, src, reduce,
                          include_self=include_self)  # fmt: skip
+    reduce = _SHORT.get(reduce, reduce)
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
@@ -223,7 +252,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
         return scatter_reduce(input.reshape((1,)), *rest, include_self=include_self).reshape(())
     axis, index = _along("scatter_reduce", input, dim, index)
     _check_same_dtype(input, require_tensor("scatter_reduce", "src", src, 4))
-    _check_scatter(input, axis, index, src)
+    index = _scatter_index("scatter_reduce", input, axis, index, src)
     if reduce in ("sum", "mean"):
         return _scatter_sum(input, axis, index, src, reduce == "mean", include_self)
     return I.scatter_reduce_op(
@@ -237,7 +266,7 @@ def _scatter_sum(x: Any, axis: int, index: Any, src: Any, mean: bool, include_se
     if not mean:
         return sums
     dtype = x._array.dtype
-    one = to_dtype(index == index, dtype=dtype)
+    one = I.fill_op(I.zeros_shaped(x, shape=tuple(index.shape)), value=1)
     zeros = I.zeros_shaped(x, shape=tuple(x.shape))
     counts = I.scatter_add_op(zeros, index, one, axis=axis)
     counts = counts + 1 if include_self else where(counts == 0, 1, counts)
@@ -253,13 +282,13 @@ def take_along_dim(input, indices, dim=None, *, out=None):
 
         return write_out(take_along_dim, out, input, indices, dim)
     require_tensor("take_along_dim", "indices", indices, 2)
-    if indices._array.dtype.name != "int64":
+    if indices._array.dtype != _INT64:
         raise RuntimeError(
             "torch.take_along_dim(): dtype of indices should be Long but got "
             f"{name_of(indices._array.dtype)}"
         )
     if dim is None:
-        return take_along_dim(input.reshape((-1,)), indices.reshape((-1,)), 0)
+        return gather(input.reshape((-1,)), 0, indices.reshape((-1,)))
     if input.ndim != indices.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of "
@@ -267,131 +296,13 @@ def take_along_dim(input, indices, dim=None, *, out=None):
             "dimensions for indices"
         )
     axis = normalize_dim(dim, input.ndim)
-    sizes = list(input.shape)
-    sizes[axis] = 1
-    shape = list(broadcast_shape(tuple(sizes), (*indices.shape[:axis], 1, *indices.shape[axis + 1 :])))
+    others = ((*t.shape[:axis], 1, *t.shape[axis + 1 :]) for t in (input, indices))
+    shape = list(broadcast_shape(*others))
     shape[axis] = input.shape[axis]
     input = expand(input, shape=tuple(shape))
     shape[axis] = indices.shape[axis]
-    indices = _checked(indices, input.shape[axis], axis, "take_along_dim", wraps=True)
+    indices = checked(indices, input.shape[axis], axis, "take_along_dim", wraps=True)
     return gather(input, axis, expand(indices, shape=tuple(shape)))
-
-
-# ------------------------------------------------------------ whole slices along a dimension
-
-
-@indexed
-def index_select(input, dim, index):
-    """The slices of ``dim`` at the 1-d ``index``. IndexError for one out of range."""
-    axis = normalize_dim(int_argument("index_select", "dim", dim, 2), input.ndim)
-    index = _index_tensor(
-        "index_select", index, "index_select(): Expected dtype int32 or int64 for index"
-    )
-    if index.ndim > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
-    index = _checked(index.reshape((-1,)), input.shape[axis], axis, "index_select")
-    return I.index_select_op, (input, index), {"axis": axis}
-
-
-@indexed
-def index_add(input, dim, index, source, *, alpha=1):
-    """``input`` with ``alpha * source`` added, slice by slice, at ``index`` of dimension ``dim``."""
-    axis = normalize_dim(int_argument("index_add", "dim", dim, 2), input.ndim)
-    index = _index_tensor(
-        "index_add", index, "index_add_(): Expected dtype int32/int64 for index but got: {}"
-    )
-    if index.ndim > 1:
-        raise IndexError(
-            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with "
-            f"type: {name_of(index._array.dtype)} and size: {list(index.shape)}"
-        )
-    if source._array.dtype != input._array.dtype:
-        raise RuntimeError(
-            f"index_add_(): self ({name_of(input._array.dtype)}) and source "
-            f"({name_of(source._array.dtype)}) must have the same scalar type"
-        )
-    source = source.reshape((1,)) if source.ndim == 0 else source
-    if index.numel() != source.shape[axis]:
-        raise RuntimeError(
-            f"index_add_(): Number of indices ({index.numel()}) should be equal to "
-            f"source.size(dim): ({source.shape[axis]}), for dim: {axis}"
-        )
-    _check_slices(input, axis, source)
-    index = _checked(index.reshape((-1,)), input.shape[axis], axis, "index_add")
-    alpha = number_for(input._array.dtype, alpha)
-    return I.index_add_op, (input, index, source), {"axis": axis, "alpha": alpha}
-
-
-def _check_slices(input: Any, axis: int, source: Any) -> None:
-    mine, theirs = list(input.shape), list(source.shape)
-    if len(mine) != len(theirs) or mine[:axis] + mine[axis + 1 :] != theirs[:axis] + theirs[axis + 1 :]:
-        raise RuntimeError(
-            "source tensor shape must match self tensor shape, excluding the specified "
-            f"dimension. Got self.shape = {mine} source.shape = {theirs}"
-        )
-
-
-@indexed
-def index_copy(input, dim, index, source):
-    """``input`` with the slices of ``source`` at ``index`` of dimension ``dim``."""
-    axis = normalize_dim(int_argument("index_copy", "dim", dim, 2), input.ndim)
-    index = _index_tensor("index_copy", index, "index_copy_(): Expected a long tensor for index")
-    if index.ndim > 1:
-        raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})")
-    source = source.reshape((1,)) if source.ndim == 0 else source
-    if source._array.dtype != input._array.dtype:
-        raise RuntimeError(
-            "index_copy_(): self and source expected to have the same dtype, but got (self) "
-            f"{name_of(input._array.dtype)} and (source) {name_of(source._array.dtype)}"
-        )
-    if source.ndim != input.ndim:
-        raise IndexError(
-            "index_copy_(): When source and destination are not scalars, their dimensionality "
-            f"must match. Source dimensionality ({source.ndim}), destination dimensionality "
-            f"({input.ndim})"
-        )
-    _check_copied_slices(input, axis, source)
-    if index.numel() != source.shape[axis]:
-        raise IndexError(
-            f"index_copy_(): Number of indices ({index.numel()}) should be equal to "
-            f"source.size(dim) ({source.shape[axis]})"
-        )
-    index = _checked(index.reshape((-1,)), input.shape[axis], axis, "index_copy")
-    return I.index_copy_op, (input, index, source), {"axis": axis}
-
-
-def _check_copied_slices(input: Any, axis: int, source: Any) -> None:
-    mine, theirs = list(input.shape), list(source.shape)
-    del mine[axis], theirs[axis]
-    if mine != theirs:
-        raise RuntimeError(
-            "index_copy_(): Source/destination tensor must have same slice shapes. Destination "
-            f"slice shape: {mine} at dimension {axis} and source slice shape: {theirs} at "
-            f"dimension 0."
-        )
-
-
-@indexed
-def index_fill(input, dim, index, value):
-    """``input`` with ``value`` (a number or a 0-d tensor) in the slices at ``index``."""
-    axis = normalize_dim(int_argument("index_fill", "dim", dim, 2), input.ndim)
-    require_tensor("index_fill", "index", index, 3)
-    if index._array.dtype.name not in ("int64", "int32"):
-        raise IndexError("index_fill_(): Expected dtype int64 for index.")
-    if index.ndim > 1:
-        raise RuntimeError("Index has to be a vector/scalar")
-    index = _checked(index.reshape((-1,)), input.shape[axis], axis, "index_fill", wraps=True)
-    if not is_tensor(value):
-        value = number_for(input._array.dtype, value)
-        return I.index_fill_op, (input, index), {"axis": axis, "value": value}
-    if value.ndim and not (value.ndim == 1 and input.ndim == 1 and value.numel() == 1):
-        raise RuntimeError(
-            "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value.ndim} dimension(s)."
-        )
-    shape = (*input.shape[:axis], index.shape[0], *input.shape[axis + 1 :])
-    source = expand(to_dtype(value, dtype=input._array.dtype), shape=shape)
-    return I.index_copy_op, (input, index, source), {"axis": axis}
 
 
 # --------------------------------------------------------------------------- flat positions
@@ -405,17 +316,18 @@ def take(input, index, *, out=None):
 
         return write_out(take, out, input, index)
     require_tensor("take", "input", input)
-    _index_tensor("take", index, "take(): Expected a long tensor for index, but got {}")
+    index_tensor("take", index, "take(): Expected a long tensor for index, but got {}")
     if index.numel() and not input.numel():
         raise IndexError("take(): tried to take from an empty tensor")
-    places = _checked(index.reshape((-1,)), input.numel(), 0, "take", wraps=True)
-    return I.index_select_op(input.reshape((-1,)), places, axis=0).reshape(tuple(index.shape))
+    places = checked(as_vector(index), input.numel(), 0, "take", wraps=True)
+    found = I.index_select_op(as_vector(input), places, axis=0)
+    return found if index._array.ndim == 1 else found.reshape(tuple(index.shape))
 
 
 @public(inplace=True)
 def put(input, index, source, accumulate=False):
     """``input`` with ``source`` at flat positions ``index``, or added there."""
-    if index._array.dtype.name != "int64":
+    if index._array.dtype != _INT64:
         raise RuntimeError(
             f"put_(): Expected a long tensor for index, but got {name_of(index._array.dtype)}"
         )
@@ -429,7 +341,7 @@ def put(input, index, source, accumulate=False):
             "put_(): Expected source and index to have the same number of elements, but got "
             f"source.numel() = {source.numel()}, index.numel() = {index.numel()}"
         )
-    places = _checked(index.reshape((-1,)), input.numel(), 0, "put", wraps=True)
+    places = checked(as_vector(index), input.numel(), 0, "put", wraps=True)
     flat = I.index_put_op(
         input.reshape((-1,)), source.reshape((-1,)), places, dims=(0,), accumulate=accumulate
     )

@@ -20,8 +20,6 @@ class ViewOp(Op):
 
     def __init__(self, body: Callable[..., Any], **flags: Any) -> None:
         super().__init__(body, view=True, **flags)
-        # the body with its xp, by the type of array
-        self.bodies: dict[type, Callable[..., Any]] = {}
 
 
 def view_op(body: Callable[..., Any] | None = None, **flags: Any) -> Any:
@@ -29,6 +27,7 @@ def view_op(body: Callable[..., Any] | None = None, **flags: Any) -> Any:
     if body is None:
         return lambda body: ViewOp(body, **flags)
     return ViewOp(body, **flags)
+
 
 # ------------------------------------------------------------------- expanding, casting
 

@@ -11,7 +11,7 @@ from .op import op
 from .operand import normalize_dim, require_tensor
 from .promotion import TYPE_NAMES, name_of
 from .registry import public
-from .shape import basic_index, contiguous_copy, element_strides, view
+from .shape import basic_index, contiguous_copy, element_strides, view, view_op
 
 Geometry = tuple[tuple[int, ...], tuple[int, ...], int]  # sizes, strides, offset, in elements
 
@@ -23,12 +23,18 @@ def storage_length(shape: Sequence[int], strides: Sequence[int]) -> int:
     return 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
 
 
+def c_strides(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides, in elements, of a contiguous tensor."""
+    steps = [prod(shape[d + 1 :]) for d in range(len(shape))]
+    return tuple(steps)
+
+
 def _restrided(xp: Any, x: Any, shape: Sequence[int], strides: Sequence[int]) -> Any:
     steps = [s * x.itemsize for s in strides]
     return xp.lib.stride_tricks.as_strided(x, shape, steps)
 
 
-@op(view=True)
+@view_op
 def as_strided(xp, x, *, target, source):
     """The elements at ``target`` (sizes, strides, offset) of memory that starts with ``x``.
 
@@ -69,7 +75,7 @@ def _as_strided_grad(g, target, source):
 as_strided.vjp(x=_as_strided_grad)
 
 
-@op(view=True)
+@view_op
 def unfold(xp, x, *, axis, size, step):
     """All windows of ``size`` along ``axis``, ``step`` apart, as a new last dimension."""
     shape, strides = list(x.shape), list(x.strides)
@@ -97,7 +103,7 @@ unfold.vjp(
 unfold_backward.vjp(x=lambda g, axis, size, step: unfold(g, axis=axis, size=size, step=step))
 
 
-@op(view=True, differentiable=())
+@view_op(differentiable=())
 def view_dtype(xp, x, *, dtype):
     """The same bytes as elements of another type; the last dimension grows or shrinks."""
     if x.dtype.itemsize == dtype.itemsize:
@@ -108,7 +114,7 @@ def view_dtype(xp, x, *, dtype):
     return x.view(dtype)
 
 
-@op(view=True)
+@view_op
 def view_as_real(xp, x):
     """A complex tensor as pairs (real, imaginary) along a new last dimension."""
     part = x.real
@@ -116,7 +122,7 @@ def view_as_real(xp, x):
     return xp.lib.stride_tricks.as_strided(part, (*x.shape, 2), strides)
 
 
-@op(view=True)
+@view_op
 def view_as_complex(xp, x):
     """Pairs along the last dimension as complex numbers."""
     dtype = "complex128" if x.dtype.itemsize == 8 else "complex64"
@@ -126,15 +132,15 @@ def view_as_complex(xp, x):
 
 
 view_as_real.vjp(x=lambda g: view_as_complex(contiguous_copy(g)))
-view_as_complex.vjp(x=lambda g: view_as_real(g))
+view_as_complex.vjp(x=lambda g: view_as_real(g))  # noqa: PLW0108  (a rule names what it keeps)
 
 
-@op(view=True)
+@view_op
 def real(xp, x):
     return x.real
 
 
-@op(view=True)
+@view_op
 def imag(xp, x):
     return x.imag
 
@@ -203,7 +209,7 @@ def as_strided_view(input, size, stride, storage_offset=None):
             "as_strided: Negative strides are not supported at the moment, got strides: "
             f"{list(stride)}"
         )
-    source, start = _memory_of(input)
+    source, start = memory_of(input)
     offset = start if storage_offset is None else storage_offset
     if offset < 0:
         raise RuntimeError(f"Tensor: invalid storage offset {offset}")
@@ -221,7 +227,7 @@ def as_strided_view(input, size, stride, storage_offset=None):
     return as_strided(source, target=(size, stride, offset), source=geometry)
 
 
-def _memory_of(x: Any) -> tuple[Any, int]:
+def memory_of(x: Any) -> tuple[Any, int]:
     """The tensor that the memory under ``x`` begins with, and where in it ``x`` begins.
 
     That is its base, unless only one of the two is part of the graph.

@@ -24,9 +24,8 @@ def reshape(input, *shape_, shape=None):
 
     One size may be -1. RuntimeError where the number of elements differs.
     """
-    sizes = variable_ints("reshape", "shape", shape_, shape)
     array = require_tensor("reshape", "input", input)._array
-    sizes = S.infer_size(sizes, array.size)
+    sizes = S.infer_size(variable_ints("reshape", "shape", shape_, shape), array.size)
     if S.can_view(array, sizes):
         return S.view(input, shape=sizes)
     return S.reshape_copy(input, shape=sizes)
@@ -65,7 +64,7 @@ def view_as(self, other):
 @public
 def flatten(input, start_dim=0, end_dim=-1):
     """The dimensions from ``start_dim`` to ``end_dim`` as one; a 0-d tensor becomes 1-d."""
-    sizes = tuple(require_tensor("flatten", "input", input).shape)
+    sizes = require_tensor("flatten", "input", input)._array.shape
     start = normalize_dim(int_argument("flatten", "start_dim", start_dim, 2), len(sizes))
     end = normalize_dim(int_argument("flatten", "end_dim", end_dim, 3), len(sizes))
     if start > end:
@@ -104,20 +103,20 @@ def ravel(input):
 
 
 @public
-def squeeze(input, dim=None):
+def squeeze(input, *dims, dim=None):
     """Without the dimensions of size 1: all of them, or those of ``dim`` (an int or several)."""
-    shape = require_tensor("squeeze", "input", input).shape
-    dims = normalize_dims(dim, len(shape))
-    return S.squeeze(input, dims=tuple(d for d in dims if shape[d] == 1))
+    shape = require_tensor("squeeze", "input", input)._array.shape
+    given = (dims[0] if len(dims) == 1 else dims) if dims else dim
+    axes = normalize_dims(given, len(shape))
+    return S.squeeze(input, dims=tuple([d for d in axes if shape[d] == 1]))
 
 
 @public
 def unsqueeze(input, dim):
     """With a new dimension of size 1 at ``dim``."""
-    require_tensor("unsqueeze", "input", input)
-    return S.unsqueeze(
-        input, dim=normalize_dim(int_argument("unsqueeze", "dim", dim, 1), input.ndim + 1)
-    )
+    ndim = require_tensor("unsqueeze", "input", input)._array.ndim
+    axis = normalize_dim(int_argument("unsqueeze", "dim", dim, 1), ndim + 1)
+    return S.unsqueeze(input, dim=axis)
 
 
 # -------------------------------------------------------------------- orders of dimensions
@@ -126,7 +125,7 @@ def unsqueeze(input, dim):
 @public(aliases=("swapdims",))
 def transpose(input, dim0, dim1):
     """With dimensions ``dim0`` and ``dim1`` exchanged."""
-    ndim = require_tensor("transpose", "input", input).ndim
+    ndim = require_tensor("transpose", "input", input)._array.ndim
     first = normalize_dim(int_argument("transpose", "dim0", dim0, 1), ndim)
     second = normalize_dim(int_argument("transpose", "dim1", dim1, 2), ndim)
     if ndim == 0:
@@ -156,7 +155,7 @@ def permute(input, *dims_, dims=None):
     ndim = require_tensor("permute", "input", input).ndim
     if len(order) != ndim:
         raise RuntimeError(_permute_length(input, len(order)))
-    order = tuple(normalize_dim(d, ndim) for d in order)
+    order = tuple([normalize_dim(d, ndim) for d in order])
     if len(set(order)) != ndim:
         raise RuntimeError("permute(): duplicate dims are not allowed.")
     return S.permute(input, dims=order)
@@ -174,6 +173,12 @@ def _permute_length(input: Any, count: int) -> str:
 def movedim(input, source, destination):
     """With the dimensions ``source`` at the places ``destination``, the others in order."""
     ndim = require_tensor("movedim", "input", input).ndim
+    if hasattr(source, "__index__") != hasattr(destination, "__index__"):
+        raise TypeError(
+            "movedim() received an invalid combination of arguments: source and destination must "
+            f"both be int or tuple of ints, not {type(source).__name__} and "
+            f"{type(destination).__name__}"
+        )
     source, destination = (
         (v,) if hasattr(v, "__index__") else tuple(v) for v in (source, destination)
     )
@@ -271,7 +276,7 @@ def property_mH(self):
 
 
 def _expand(input: Any, sizes: tuple[int, ...]) -> Any:
-    shape = tuple(input.shape)
+    shape = input._array.shape
     lead = len(sizes) - len(shape)
     if lead < 0:
         raise RuntimeError(
@@ -279,22 +284,28 @@ def _expand(input: Any, sizes: tuple[int, ...]) -> Any:
             f"sizes provided ({len(sizes)}) must be greater or equal to the number of dimensions "
             f"in the tensor ({len(shape)})"
         )
-    full = []
+    full = list(sizes)
     for i, n in enumerate(sizes):
-        have = shape[i - lead] if i >= lead else None
-        if n == -1 and have is None:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing "
-                f"dimension {i}"
-            )
-        if have is not None and n not in (-1, have) and have != 1 or n < -1:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at "
-                f"non-singleton dimension {i}.  Target sizes: {list(sizes)}.  "
-                f"Tensor sizes: {list(shape)}"
-            )
-        full.append(have if n == -1 else n)
+        have = shape[i - lead] if i >= lead else 1
+        if n == -1 and i >= lead:
+            full[i] = have
+        elif n != have and (n < 0 or have != 1):
+            raise RuntimeError(_not_expandable(n, have, i, i < lead, sizes, shape))
     return S.expand(input, shape=tuple(full))
+
+
+def _not_expandable(
+    n: int, have: int, i: int, is_new: bool, sizes: tuple[int, ...], shape: tuple[int, ...]
+) -> str:
+    if n == -1 and is_new:
+        return (
+            f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing "
+            f"dimension {i}"
+        )
+    return (
+        f"The expanded size of the tensor ({n}) must match the existing size ({have}) at "
+        f"non-singleton dimension {i}.  Target sizes: {list(sizes)}.  Tensor sizes: {list(shape)}"
+    )
 
 
 @public(function_too=False)
@@ -391,62 +402,6 @@ def narrow(input, dim, start, length):
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return S.basic_index(input, key=(slice(None),) * axis + (slice(start, start + length),))
-
-
-def diagonal_dims(name: str, ndim: int, dim1: int, dim2: int) -> tuple[int, int]:
-    """Both dimensions of a diagonal as non-negative numbers; they must differ."""
-    first, second = normalize_dim(dim1, ndim), normalize_dim(dim2, ndim)
-    if first == second:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return first, second
-
-
-@public
-def diagonal(input, offset=0, dim1=0, dim2=1):
-    """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension."""
-    require_tensor("diagonal", "input", input)
-    offset = int_argument("diagonal", "offset", offset, 2)
-    first, second = diagonal_dims("diagonal", input.ndim, dim1, dim2)
-    rows, columns = input.shape[first], input.shape[second]
-    # NumPy has no empty diagonals: an offset beyond the edge is the same as one at it.
-    offset = max(-rows, min(columns, offset))
-    return S.diagonal(input, offset=offset, dim1=first, dim2=second)
-
-
-@public
-def diag_embed(input, offset=0, dim1=-2, dim2=-1):
-    """Zeros with the last dimension of ``input`` on the diagonal of ``dim1`` and ``dim2``."""
-    require_tensor("diag_embed", "input", input)
-    ndim, n = input.ndim + 1, input.shape[-1]
-    first, second = diagonal_dims("diag_embed", ndim, dim1, dim2)
-    shape = list(input.shape[:-1])
-    for d in sorted((first, second)):
-        shape.insert(d, n + abs(offset))
-    return S.diagonal_backward(input, offset=offset, dim1=first, dim2=second, shape=tuple(shape))
-
-
-@public
-def diag(input, diagonal=0, *, out=None):
-    """The diagonal of a matrix (a copy), or the matrix with a vector on its diagonal."""
-    if out is not None:
-        from ..autograd.inplace import write_out
-
-        return write_out(diag, out, input, diagonal)
-    ndim = require_tensor("diag", "input", input).ndim
-    if ndim == 1:
-        return diag_embed(input, diagonal)
-    if ndim != 2:
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
-    return S.clone(_diagonal(input, diagonal))
-
-
-_diagonal = diagonal
-
-
-@public
-def diagflat(input, offset=0):
-    """A matrix with the elements of ``input`` on its diagonal."""
-    return diag_embed(ravel(input), offset)
 
 
 # What ``Tensor`` has as properties.

@@ -24,12 +24,17 @@ from .inplace import copy_
 # ----------------------------------------------------------------------------------- copies
 
 
+def _copied(x: Any) -> Any:
+    """A copy in C order: ``contiguous_copy`` hands out what is in that order already."""
+    return clone(x) if x._array.flags.c_contiguous else contiguous_copy(x)
+
+
 def _copying(name: str, view: Callable[..., Any]) -> None:
     def function(input, *args, **kwargs):
         result = view(input, *args, **kwargs)
         if isinstance(result, tuple):
-            return tuple(contiguous_copy(piece) for piece in result)
-        return contiguous_copy(result)
+            return tuple(map(_copied, result))
+        return _copied(result)
 
     functools.update_wrapper(function, view)
     function.__name__ = function.__qualname__ = name

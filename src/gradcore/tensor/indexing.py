@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import operator
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..autograd.dispatch import link_view, record
 from ..autograd.inplace import bump, check_writable, writable
-from ..autograd.state import GRAD, SPECIAL, state
+from ..autograd.state import SPECIAL, state
 from ..autograd.variable import TensorBase, wrap
-from ..autograd.views import refresh
 from ..ops import index as I
-from ..ops.arguments import tensor_name
+from ..ops.arguments import is_index_dtype, is_mask_dtype, tensor_name
 from ..ops.masking import index_arguments, index_put_call
-from ..ops.selecting import number_for
+from ..ops.selecting import checked, number_for
 from ..ops.shape import basic_index, select
 from ..ops.shape import view as view_op
 from ..ops.views import PROPERTIES, broadcast_to
 from .creation import place
 from .inplace import copy_, fill_, masked_fill_, write
 from .tensor import Tensor
+from .viewing import view_of
 
 _INVALID = (
     "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
@@ -68,14 +68,22 @@ def _view_at(x: Any, key: tuple) -> Any:
     primitive = select if type(key[-2] if len(key) > 1 else None) is int else basic_index
     if state.mode is SPECIAL:
         return primitive(x, key=key)
-    if x._base is not None:
-        refresh(x)
-    result = x._array[key]
-    if state.mode is GRAD and x._rg:
-        return record(primitive, (x,), {"key": key}, result)
-    out = wrap(result)
-    link_view(primitive, x, {"key": key}, out, None)
-    return out
+    return view_of(primitive, x, {"key": key}, x._array[key])
+
+
+def _at_one_tensor(x: Any, index: Any) -> Any:
+    """``x`` at one tensor of positions or one mask of its first dimensions; None: not so simple."""
+    array, places = x._array, index._array
+    if not array.ndim or not places.ndim or type(places) is not type(array):
+        return None
+    if is_index_dtype(places.dtype):
+        return I.index_op(x, checked(index, array.shape[0], 0, "index", wraps=True), dims=(0,))
+    covered = array.shape[: places.ndim]
+    if places.dtype.kind != "b" or places.shape != covered or not array.flags.c_contiguous:
+        return None
+    if places.ndim > 1:
+        x = x.reshape((places.size, *array.shape[places.ndim :]))
+    return I.index_op(x, I.flat_nonzero(index), dims=(0,))
 
 
 def getitem(self, key):
@@ -91,6 +99,8 @@ def getitem(self, key):
             return _view_at(self, basic)
         except (IndexError, TypeError):
             pass  # the general path says what is wrong in PyTorch's words
+    elif isinstance(key, TensorBase) and (found := _at_one_tensor(self, key)) is not None:
+        return found
     index, advanced = _parse(self, key)
     target = _view_at(self, index) if index is not None else self
     if not any(a is not None for a in advanced):
@@ -147,17 +157,17 @@ class _Parser:
             return bool(item)
         if hasattr(item, "__index__"):
             return operator.index(item)
-        if isinstance(item, (list, tuple, range)):
+        if isinstance(item, (list, tuple, range, str)):
             return self.from_sequence(item)
         raise IndexError(_INVALID.format(type(item).__name__))
 
     def from_tensor(self, item: Any) -> Any:
         array = item._array
-        if array.ndim == 0 and array.dtype.kind in "iu" and array.dtype.name != "uint8":
+        if array.ndim == 0 and array.dtype.kind in "iu" and array.dtype.char != "B":
             return int(array.item())
-        if array.dtype.name not in ("int64", "int32", "bool", "uint8"):
+        if not is_index_dtype(array.dtype) and not is_mask_dtype(array.dtype):
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        if array.dtype.name == "uint8":
+        if array.dtype.char == "B":
             warnings.warn(
                 "indexing with dtype torch.uint8 is now deprecated, please use a dtype "
                 "torch.bool instead.",
@@ -172,7 +182,8 @@ class _Parser:
         plain = [v.tolist() if isinstance(v, TensorBase) else v for v in item]
         array = np.array(plain) if plain else np.zeros(0, "int64")
         if array.dtype.kind in "OUS":
-            raise TypeError(f"new(): invalid data type '{type(plain[0]).__name__}'")
+            bad = next(v for v in _leaves(plain) if not isinstance(v, (bool, int, float)))
+            raise TypeError(f"new(): invalid data type '{type(bad).__name__}'")
         if array.dtype.kind != "b":
             array = array.astype("int64")
         return place(array, self.x.device)
@@ -212,10 +223,18 @@ class _Parser:
         self.advanced.append(place(np.zeros(int(chosen), "int64"), self.x.device))
 
 
+def _leaves(values: Any) -> Iterator[Any]:
+    for v in values:
+        if isinstance(v, (list, tuple)):
+            yield from _leaves(v)
+        else:
+            yield v
+
+
 def _dims_used(item: Any) -> int:
     if item is None or item is Ellipsis or isinstance(item, bool):
         return 0
-    if isinstance(item, TensorBase) and item._array.dtype.name in ("bool", "uint8"):
+    if isinstance(item, TensorBase) and is_mask_dtype(item._array.dtype):
         return item._array.ndim
     return 1
 
@@ -278,24 +297,47 @@ def setitem(self, key, value):
     """
     value = _assignable(self, value)
     basic = _basic_key(key)
-    if basic is not None and not self._rg and not isinstance(value, TensorBase):
-        if state.mode is not SPECIAL and _write_number(self, basic, value):
+    if basic is not None:
+        if not isinstance(value, TensorBase) and _write_number(self, basic, value):
+            return
+        try:
+            target = _view_at(self, basic)
+        except (IndexError, TypeError):
+            pass  # the general path says what is wrong in PyTorch's words
+        else:
+            _overwrite(target, value)
             return
     index, advanced = _parse(self, key)
     target = _view_at(self, index) if index is not None else self
     if any(a is not None for a in advanced):
         _put(target, advanced, value)
-    elif isinstance(value, TensorBase):
-        value = _without_leading_ones(value, target._array.ndim)
-        if tuple(value._array.shape) != tuple(target._array.shape):
-            value = broadcast_to(value, tuple(target._array.shape))
-        copy_(target, value)
     else:
+        _overwrite(target, value)
+
+
+def _overwrite(target: Any, value: Any) -> None:
+    """Write a number or a tensor that broadcasts into all of ``target``."""
+    if not isinstance(value, TensorBase):
         fill_(target, value)
+        return
+    value = _without_leading_ones(value, target._array.ndim)
+    if not _fits(value._array.shape, target._array.shape):
+        value = broadcast_to(value, target._array.shape)
+    copy_(target, value)
+
+
+def _fits(shape: tuple, target: tuple) -> bool:
+    """Whether values of ``shape`` broadcast to ``target``."""
+    lead = len(target) - len(shape)
+    return shape == target or (
+        lead >= 0 and all(n in (1, target[lead + i]) for i, n in enumerate(shape))
+    )
 
 
 def _write_number(self: Any, basic: tuple, value: Any) -> bool:
-    """Write without making a view; False where the general path must find the error."""
+    """Write without making a view; False where that must be recorded or goes wrong."""
+    if self._rg or state.mode is SPECIAL:
+        return False
     check_writable(self, False)
     if self._rg:
         return False

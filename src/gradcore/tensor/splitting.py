@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from ..autograd.dispatch import attach, link_inputs, link_view
 from ..autograd.node import sequence
 from ..autograd.pieces import PiecesNode
@@ -191,7 +193,7 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sectio
 def _cuts(given: Any, n: int) -> list[int]:
     if hasattr(given, "_array"):
         array = given._array
-        if array.dtype.name != "int64":
+        if array.dtype != np.int64:
             raise RuntimeError(
                 "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
                 f"{name_of(array.dtype)}"
