@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradcore.ops.op import OPS
 from op_table import Row
 
 PAIR = ((3, 5), (3, 5))
@@ -73,6 +74,11 @@ def nll(x, target, weight=None, *, ignore_index, reduction):
     return losses.sum() / (total if reduction == "mean" else 1), total
 
 
+def count(rng):
+    """The sum of the weights of ``classes(4)``: one of the four is ignored."""
+    return np.array(3.0)
+
+
 def nll_backward(y, total, target, weight=None, *, shape, ignore_index, reduction):
     factors = -target_weights(target, weight) * (y / total if reduction == "mean" else y)
     onehot = np.moveaxis(np.eye(5)[np.where(target == ignore_index, 0, target)], -1, 1)
@@ -83,6 +89,12 @@ REDUCTIONS = [{"ignore_index": IGNORED, "reduction": r} for r in ("none", "mean"
 FLAT_BACK = [dict(r, shape=(4, 5)) for r in REDUCTIONS[1:]]
 DEEP = {"ignore_index": IGNORED, "reduction": "none"}
 FIRST = (True, False, False, False)
+
+
+def unweighted(name):
+    """A call of the op ``name`` without class weights."""
+    return lambda gc, *tensors, **params: OPS[name](*tensors, None, **params)
+
 
 ROWS = [
     Row(op="mse_loss", inputs=PAIR, reference=wide(mse), big=((300, 900), (300, 900)),
@@ -98,13 +110,14 @@ ROWS = [
     Row(op="binary_cross_entropy_with_logits", inputs=PAIR, reference=wide(bce_logits)),
     Row(op="weighted_bce_with_logits", inputs=(*PAIR, (3, 5)), reference=wide(bce_logits)),
     Row(op="nll_loss", inputs=((4, 5), classes(4)), reference=wide(nll), params=REDUCTIONS,
-        big=((60000, 5), classes(60000))),
+        call=unweighted("nll_loss")),
     Row(op="nll_loss", inputs=((4, 5), classes(4), (5,)), reference=wide(nll), params=REDUCTIONS,
         differentiable=FIRST[:3], domain=(0.5, 2), dtypes=("float64",)),
     Row(op="nll_loss", inputs=((2, 5, 3), classes((2, 3))), reference=wide(nll),
-        params=REDUCTIONS),
-    Row(op="nll_loss_backward", inputs=((), (), classes(4)), reference=wide(nll_backward),
-        params=FLAT_BACK, differentiable=FIRST[:3], domain=(1, 3)),
+        params=REDUCTIONS, call=unweighted("nll_loss")),
+    Row(op="nll_loss_backward", inputs=((), count, classes(4)), reference=wide(nll_backward),
+        params=FLAT_BACK, differentiable=FIRST[:3], domain=(1, 3),
+        call=unweighted("nll_loss_backward")),
     Row(op="nll_loss_backward", inputs=((2, 3), (), classes((2, 3)), (5,)),
         reference=wide(nll_backward), params=[dict(DEEP, shape=(2, 5, 3))], differentiable=FIRST,
         domain=(0.5, 2), dtypes=("float64",)),

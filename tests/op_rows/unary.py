@@ -74,7 +74,7 @@ ROWS += [
         ("trunc", np.trunc, ("float64", "float32")),
         ("round", np.rint, ("float64", "float32")),
         ("frac", lambda x: x - np.trunc(x), ("float64", "float32")),
-        ("sign", np.sign, NUMBERS),
+        ("sign", lambda x: np.where(np.isnan(x), x.dtype.type(0), np.sign(x)), NUMBERS),
         ("sgn", np.sign, NUMBERS),
         ("abs", np.abs, NUMBERS),
         ("square", np.square, NUMBERS),

@@ -67,11 +67,18 @@ leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
 
 
 @op(pointwise=True)
-def elu(xp, x, *, alpha):
-    return xp.where(x > 0, x, xp.expm1(xp.minimum(x, 0.0)) * alpha)
+def elu(xp, x, *, alpha, scale, input_scale):
+    """``scale * x`` above 0, ``scale * alpha * (exp(input_scale * x) - 1)`` below."""
+    below = xp.expm1(xp.minimum(x, 0.0) * input_scale) * (alpha * scale)
+    return xp.where(x > 0, x * scale, below)
 
 
-elu.vjp(x=lambda g, x, alpha: where(x > 0, g, g * exp(where(x > 0, 0.0, x)) * alpha))
+def _elu_grad(g, x, alpha, scale, input_scale):
+    below = exp(where(x > 0, 0.0, x) * input_scale) * (alpha * scale * input_scale)
+    return g * where(x > 0, scale, below)
+
+
+elu.vjp(x=_elu_grad)
 
 
 @op(pointwise=True)
@@ -86,3 +93,107 @@ def _softplus_grad(g: Any, x: Any, beta: float, threshold: float) -> Any:
 
 
 softplus.vjp(x=_softplus_grad)
+
+
+@op(pointwise=True, name="log_sigmoid", grad_name="LogSigmoidBackward0")
+def log_sigmoid(xp, x):
+    """``log(sigmoid(x))`` without overflow."""
+    return xp.minimum(x, 0.0) - xp.log1p(xp.exp(-xp.abs(x)))
+
+
+log_sigmoid.vjp(x=lambda g, x: g * sigmoid(-x))
+
+
+@op(pointwise=True)
+def mish(xp, x):
+    """``x * tanh(log(1 + exp(x)))``."""
+    return x * xp.tanh(xp.log1p(xp.exp(x)))
+
+
+def _mish_grad(g, x):
+    t = tanh(softplus(x, beta=1.0, threshold=20.0))
+    return g * (t + x * sigmoid(x) * (1 - t * t))
+
+
+mish.vjp(x=_mish_grad)
+
+
+# ------------------------------------------------------------------- piecewise linear
+
+
+@op(pointwise=True)
+def hardtanh(xp, x, *, low, high):
+    """x held between ``low`` and ``high``; the gradient at both is 0."""
+    return xp.minimum(xp.maximum(x, low), high)
+
+
+def _hardtanh_grad(g, x, low, high):
+    return where((x > low) & (x < high), g, 0.0)
+
+
+hardtanh.vjp(x=_hardtanh_grad)
+
+
+@op(pointwise=True)
+def hardsigmoid(xp, x):
+    """``(x + 3) / 6`` held between 0 and 1."""
+    return xp.minimum(xp.maximum(x + 3, 0.0), 6.0) / 6
+
+
+hardsigmoid.vjp(x=lambda g, x: where((x > -3) & (x < 3), g / 6, 0.0))
+
+
+@op(pointwise=True)
+def hardswish(xp, x):
+    """``x * hardsigmoid(x)``."""
+    return x * xp.minimum(xp.maximum(x + 3, 0.0), 6.0) / 6
+
+
+def _hardswish_grad(g, x):
+    return where(x <= -3, 0.0, where(x < 3, g * (x / 3 + 0.5), g))
+
+
+hardswish.vjp(x=_hardswish_grad)
+
+
+@op(pointwise=True)
+def threshold(xp, x, *, limit, value):
+    """x above ``limit``, ``value`` elsewhere."""
+    return xp.where(x <= limit, value, x)
+
+
+threshold.vjp(x=lambda g, x, limit: where(x <= limit, 0.0, g))
+
+
+@op(pointwise=True)
+def hardshrink(xp, x, *, limit):
+    """0 from ``-limit`` to ``limit``, x elsewhere."""
+    return xp.where((x >= -limit) & (x <= limit), 0.0, x)
+
+
+def _shrink_grad(g, x, limit):
+    return where((x >= -limit) & (x <= limit), 0.0, g)
+
+
+hardshrink.vjp(x=_shrink_grad)
+
+
+@op(pointwise=True)
+def softshrink(xp, x, *, limit):
+    """x moved towards 0 by ``limit``, 0 where it is nearer."""
+    return xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0))
+
+
+softshrink.vjp(x=_shrink_grad)
+
+
+@op(pointwise=True)
+def prelu(xp, x, weight):
+    """x above 0, ``weight * x`` below."""
+    return xp.where(x > 0, x, x * weight)
+
+
+prelu.vjp(
+    x=lambda g, x, weight: where(x > 0, g, g * weight),
+    weight=lambda g, x: where(x > 0, 0.0, g * x),
+)

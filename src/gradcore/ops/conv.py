@@ -12,6 +12,7 @@ from typing import Any
 
 from .op import op
 from .operand import require_tensor
+from .padding import pad
 from .promotion import name_of
 from .registry import public
 from .shape import sum_to
@@ -22,16 +23,16 @@ def out_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def _padded(xp: Any, x: Any, padding: Sequence[int]) -> Any:
+def padded(xp: Any, x: Any, padding: Sequence[int]) -> Any:
     if not any(padding):
         return xp.ascontiguousarray(x)
     sizes = [n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)]
     out = xp.zeros((*x.shape[:2], *sizes), dtype=x.dtype)
-    out[_inner(x.shape[2:], padding)] = x
+    out[inner(x.shape[2:], padding)] = x
     return out
 
 
-def _inner(sizes: Sequence[int], padding: Sequence[int]) -> tuple:
+def inner(sizes: Sequence[int], padding: Sequence[int]) -> tuple:
     slices = (slice(p, p + n) for n, p in zip(sizes, padding, strict=True))
     return (slice(None), slice(None), *slices)
 
@@ -40,7 +41,8 @@ def windows(xp: Any, x: Any, kernel: Sequence[int], stride: Sequence[int], dilat
     """A view (N, C, *out, *kernel) of x (N, C, *sizes): every window that a kernel sees."""
     steps = x.strides[2:]
     out = [
-        out_size(n, k, s, 0, d) for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)
+        out_size(n, k, s, 0, d)
+        for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)
     ]
     strides = (
         *x.strides[:2],
@@ -53,7 +55,7 @@ def windows(xp: Any, x: Any, kernel: Sequence[int], stride: Sequence[int], dilat
 def _columns(xp: Any, x: Any, kernel, stride, padding, dilation, groups: int) -> tuple[Any, tuple]:
     """x as (groups, N * prod(out), C / groups * prod(kernel)), and the output's sizes."""
     n = len(kernel)
-    view = windows(xp, _padded(xp, x, padding), kernel, stride, dilation)
+    view = windows(xp, padded(xp, x, padding), kernel, stride, dilation)
     out = view.shape[2 : 2 + n]
     batch, channels = x.shape[:2]
     view = view.reshape((batch, groups, channels // groups, *view.shape[2:]))
@@ -115,7 +117,7 @@ def conv_input(xp, y, w, b=None, *, input_size, stride, padding, dilation, group
         )
         x[(slice(None), slice(None), slice(None), *where)] += part
     x = x.reshape((batch, groups * w.shape[1], *sizes))
-    return _add_bias(xp.ascontiguousarray(x[_inner(input_size, padding)]), b)
+    return _add_bias(xp.ascontiguousarray(x[inner(input_size, padding)]), b)
 
 
 @op(name="conv_weight", grad_name="ConvolutionBackward0")
@@ -148,7 +150,7 @@ conv.vjp(
     w=lambda g, x, w_shape, stride, padding, dilation, groups: conv_weight(
         x.conj(), g, kernel_size=w_shape[2:], **_geometry(stride, padding, dilation, groups)
     ),
-    b=lambda g: _channel_sum(g),
+    b=_channel_sum,
 )
 conv_input.vjp(
     y=lambda g, w, stride, padding, dilation, groups: conv(
@@ -157,7 +159,7 @@ conv_input.vjp(
     w=lambda g, y, w_shape, stride, padding, dilation, groups: conv_weight(
         g, y.conj(), kernel_size=w_shape[2:], **_geometry(stride, padding, dilation, groups)
     ),
-    b=lambda g: _channel_sum(g),
+    b=_channel_sum,
 )
 conv_weight.vjp(
     x=lambda g, y, x_shape, stride, padding, dilation, groups: conv_input(
@@ -191,17 +193,18 @@ def _check(name: str, n: int, input: Any, weight: Any, bias: Any, transposed: bo
     """Validate ranks and dtypes; returns whether the input has no batch dimension."""
     require_tensor(name, "input", input)
     require_tensor(name, "weight", weight, 2)
-    if weight.ndim != n + 2:
-        raise RuntimeError(
-            "weight should have at least three dimensions"
-            if weight.ndim < 3
-            else f"Expected {n + 2}-dimensional weight for {n + 2}-dimensional input, but got "
-            f"{weight.ndim}-dimensional weight of size {list(weight.shape)} instead"
-        )
+    if weight.ndim < 3:
+        raise RuntimeError("weight should have at least three dimensions")
     if input.ndim not in (n + 1, n + 2):
         raise RuntimeError(
             f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input "
             f"of size: {list(input.shape)}"
+        )
+    if weight.ndim != n + 2:
+        raise RuntimeError(
+            f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight "
+            f"{list(weight.shape)}, but got {input.ndim}-dimensional input of size "
+            f"{list(input.shape)} instead"
         )
     for other, label in ((weight, "weight"), (bias, "bias")):
         if other is not None and other._array.dtype != input._array.dtype:
@@ -217,10 +220,15 @@ def _check_channels(input: Any, weight: Any, bias: Any, groups: int, transposed:
     expected = shape[0] if transposed else shape[1] * groups
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
+    if shape[0] < groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, "
+            f"but got weight of size {shape} instead"
+        )
     if shape[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
-            f"but got weight of size {shape} instead"
+            f"but got weight of size [{shape}] instead"
         )
     if input.shape[1] != expected:
         raise RuntimeError(
@@ -231,7 +239,7 @@ def _check_channels(input: Any, weight: Any, bias: Any, groups: int, transposed:
     outputs = shape[1] * groups if transposed else shape[0]
     if bias is not None and (bias.ndim != 1 or bias.shape[0] != outputs):
         raise RuntimeError(
-            f"Given {_setting(groups, transposed)}, weight of size {shape}, expected "
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {shape}, expected "
             f"bias to be 1-dimensional with {outputs} elements, but got bias of size "
             f"{list(bias.shape)} instead"
         )
@@ -247,7 +255,7 @@ def _check_positive(stride: Sequence[int], padding: Sequence[int], dilation: Seq
     if any(p < 0 for p in padding):
         raise RuntimeError("negative padding is not supported")
     if any(d <= 0 for d in dilation):
-        raise RuntimeError("dilation should be greater than zero")
+        raise RuntimeError(f"dilation should be greater than zero, but got {list(dilation)}")
 
 
 def _same_padding(input: Any, weight: Any, stride, dilation) -> tuple[Any, tuple[int, ...]]:
@@ -256,10 +264,7 @@ def _same_padding(input: Any, weight: Any, stride, dilation) -> tuple[Any, tuple
         raise RuntimeError("padding='same' is not supported for strided convolutions")
     total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
     if any(t % 2 for t in total):
-        from .registry import FUNCTIONS
-
-        extra = [v for t in reversed(total) for v in (0, t % 2)]
-        input = FUNCTIONS["_pad"](input, extra)
+        input = pad(input, [v for t in reversed(total) for v in (0, t % 2)])
     return input, tuple(t // 2 for t in total)
 
 
@@ -272,9 +277,7 @@ def _convolution(n: int, name: str, input, weight, bias, stride, padding, dilati
     dilation = to_tuple(dilation, n, "dilation")
     if isinstance(padding, str):
         if padding not in ("valid", "same"):
-            raise RuntimeError(
-                f"Invalid padding string: '{padding}'; expected 'valid' or 'same'"
-            )
+            raise RuntimeError(f"Invalid padding string: '{padding}'; expected 'valid' or 'same'")
         if padding == "same":
             input, padding = _same_padding(input, weight, stride, dilation)
         else:
@@ -290,7 +293,9 @@ def _convolution(n: int, name: str, input, weight, bias, stride, padding, dilati
                 f"Kernel size: ({' x '.join(map(str, seen))}). Kernel size can't be greater than "
                 "actual input size"
             )
-    out = conv(input, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    out = conv(
+        input, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
     return out.squeeze(0) if unbatched else out
 
 
@@ -356,7 +361,16 @@ def conv_transpose1d(
 ):
     """The adjoint of conv1d, with weight (C, O / groups, K); see ``nn.ConvTranspose1d``."""
     return _transposed(
-        1, "conv_transpose1d", input, weight, bias, stride, padding, output_padding, groups, dilation
+        1,
+        "conv_transpose1d",
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -366,7 +380,16 @@ def conv_transpose2d(
 ):
     """The adjoint of conv2d, with weight (C, O / groups, kH, kW); see ``nn.ConvTranspose2d``."""
     return _transposed(
-        2, "conv_transpose2d", input, weight, bias, stride, padding, output_padding, groups, dilation
+        2,
+        "conv_transpose2d",
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -376,5 +399,14 @@ def conv_transpose3d(
 ):
     """The adjoint of conv3d; see ``nn.ConvTranspose3d``."""
     return _transposed(
-        3, "conv_transpose3d", input, weight, bias, stride, padding, output_padding, groups, dilation
+        3,
+        "conv_transpose3d",
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )

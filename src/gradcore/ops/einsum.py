@@ -67,6 +67,28 @@ def _sublist(items: Any) -> str:
     return "".join(parts)
 
 
+def _ellipsis_size(term: str, x: Any, i: int) -> int:
+    """How many dimensions of operand i the ellipsis stands for; RuntimeError for a bad term."""
+    letters = term.replace("...", "", 1)
+    if "." in letters:
+        raise RuntimeError(f"einsum(): found '.' for operand {i} that is not part of any ellipsis")
+    bad = next((c for c in letters if not c.isalpha()), None)
+    if bad is not None:
+        raise RuntimeError(
+            f"einsum(): invalid subscript given at index {term.index(bad)} in the equation "
+            "string, subscripts must be in [a-zA-Z]"
+        )
+    extra = x.ndim - len(letters)
+    if extra < 0 or (extra and "..." not in term):
+        raise RuntimeError(
+            f"einsum(): the number of subscripts in the equation ({len(letters)}) "
+            f"{'does not match' if '...' not in term else 'is more than'} the number of "
+            f"dimensions ({x.ndim}) for operand {i}"
+            + (" and no ellipsis was given" if "..." not in term else "")
+        )
+    return extra
+
+
 def _parse(equation: str, operands: tuple) -> tuple[list[list], list]:
     """Labels of each operand and of the result; ellipsis dimensions get the labels 0, 1, …"""
     left, arrow, right = equation.replace(" ", "").partition("->")
@@ -76,24 +98,9 @@ def _parse(equation: str, operands: tuple) -> tuple[list[list], list]:
         raise RuntimeError(
             f"einsum(): {more} operands were provided than specified in the equation"
         )
-    counts = []
-    for i, (term, x) in enumerate(zip(terms, operands, strict=True)):
-        letters = term.replace("...", "", 1)
-        bad = next((c for c in letters if not c.isalpha()), None)
-        if bad is not None:
-            raise RuntimeError(
-                f"einsum(): invalid subscript given at index {term.index(bad)} in the equation "
-                "string, subscripts must be in [a-zA-Z]"
-            )
-        extra = x.ndim - len(letters)
-        if extra < 0 or (extra and "..." not in term):
-            raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({len(letters)}) "
-                f"{'does not match' if '...' not in term else 'is more than'} the number of "
-                f"dimensions ({x.ndim}) for operand {i}"
-                + (" and no ellipsis was given" if "..." not in term else "")
-            )
-        counts.append(extra)
+    counts = [
+        _ellipsis_size(term, x, i) for i, (term, x) in enumerate(zip(terms, operands, strict=True))
+    ]
     widest = max((n for n, t in zip(counts, terms, strict=True) if "..." in t), default=0)
     inputs = [_labels(t, n, widest) for t, n in zip(terms, counts, strict=True)]
     if arrow:
@@ -110,8 +117,8 @@ def _parse(equation: str, operands: tuple) -> tuple[list[list], list]:
                     f"einsum(): output subscript {label} appears more than once in the output"
                 )
         return inputs, output
-    letters = [label for labels in inputs for label in labels if isinstance(label, str)]
-    once = sorted(c for c in set(letters) if letters.count(c) == 1)
+    named = [label for labels in inputs for label in labels if isinstance(label, str)]
+    once = sorted(c for c in set(named) if named.count(c) == 1)
     return inputs, [*range(widest), *once]
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from .op import Op, op
 from .operand import require_tensor
-from .promotion import name_of
+from .outputs import write_exact
+from .pointwise import conj
+from .promotion import C_NAMES, name_of
 from .registry import public
 from .shape import sum_to
 
@@ -92,28 +94,24 @@ def addmm_op(xp, c, x, y, *, beta, alpha):
 
 
 addmm_op.vjp(
-    c=lambda g, beta: g * beta,
-    x=lambda g, y, alpha: _matmul(g, mT(y.conj())) * alpha,
-    y=lambda g, x, alpha: _matmul(mT(x.conj()), g) * alpha,
+    c=lambda g, beta: g * conj(beta),
+    x=lambda g, y, alpha: _matmul(g, mT(y.conj())) * conj(alpha),
+    y=lambda g, x, alpha: _matmul(mT(x.conj()), g) * conj(alpha),
 )
 
 
 def _same_dtype(name: str, a: Any, b: Any, first: str, second: str) -> None:
     if a._array.dtype != b._array.dtype:
-        names = {"Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long long",
-                 "Int": "int", "Short": "short", "Char": "signed char", "Byte": "unsigned char",
-                 "Bool": "bool", "BFloat16": "c10::BFloat16",
-                 "ComplexFloat": "c10::complex<float>",
-                 "ComplexDouble": "c10::complex<double>"}  # fmt: skip
+        names = [C_NAMES[x._array.dtype.name] for x in (a, b)]
         raise RuntimeError(
             f"expected {first} and {second} to have the same dtype, but got: "
-            f"{names[name_of(a._array.dtype)]} != {names[name_of(b._array.dtype)]}"
+            f"{names[0]} != {names[1]}"
         )
 
 
 def _check_bool(name: str, a: Any) -> None:
     if a._array.dtype.kind == "b":
-        raise RuntimeError(f'"{name}" not implemented for \'Bool\'')
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
 
 
 def _check_mm(a: Any, b: Any) -> None:
@@ -129,17 +127,11 @@ def _check_mm(a: Any, b: Any) -> None:
     _check_bool("addmm_impl_cpu_", a)
 
 
-def _write(function: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
-    from ..autograd.inplace import write_out
-
-    return write_out(function, out, *args, **kwargs)
-
-
 @public
 def mm(input, mat2, *, out=None):
     """The product of two matrices: (n, m) and (m, p) give (n, p)."""
     if out is not None:
-        return _write(mm, out, input, mat2)
+        return write_exact(mm, out, input, mat2)
     _check_mm(require_tensor("mm", "input", input), require_tensor("mm", "mat2", mat2, 2))
     return _mm(input, mat2)
 
@@ -148,7 +140,7 @@ def mm(input, mat2, *, out=None):
 def bmm(input, mat2, *, out=None):
     """Products of matrices in two batches: (b, n, m) and (b, m, p) give (b, n, p)."""
     if out is not None:
-        return _write(bmm, out, input, mat2)
+        return write_exact(bmm, out, input, mat2)
     require_tensor("bmm", "input", input)
     require_tensor("bmm", "mat2", mat2, 2)
     if input.ndim != 3 or mat2.ndim != 3:
@@ -169,13 +161,11 @@ def bmm(input, mat2, *, out=None):
 def mv(input, vec, *, out=None):
     """A matrix (n, m) times a vector (m,)."""
     if out is not None:
-        return _write(mv, out, input, vec)
+        return write_exact(mv, out, input, vec)
     require_tensor("mv", "input", input)
     require_tensor("mv", "vec", vec, 2)
     if input.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(
-            f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}"
-        )
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(
             f"size mismatch, got input ({input.shape[0]}), mat "
@@ -190,13 +180,11 @@ def mv(input, vec, *, out=None):
 def dot(input, tensor, *, out=None):
     """The sum of the products of two vectors' elements."""
     if out is not None:
-        return _write(dot, out, input, tensor)
+        return write_exact(dot, out, input, tensor)
     require_tensor("dot", "input", input)
     require_tensor("dot", "tensor", tensor, 2)
     if input.ndim != 1 or tensor.ndim != 1:
-        raise RuntimeError(
-            f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors"
-        )
+        raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
     if input._array.dtype != tensor._array.dtype:
         raise RuntimeError(
             f"dot : expected both vectors to have same dtype, but found "
@@ -208,13 +196,8 @@ def dot(input, tensor, *, out=None):
             f"{list(tensor.shape)} to have the same number of elements, but got "
             f"{input.numel()} and {tensor.numel()} elements respectively"
         )
+    _check_bool("dot", input)
     return _dot(input, tensor)
-
-
-@public(aliases=())
-def vdot(input, other, *, out=None):
-    """``dot`` with the first vector conjugated."""
-    return dot(input.conj(), other, out=out)
 
 
 @public
@@ -224,7 +207,7 @@ def matmul(input, other, *, out=None):
     Raises RuntimeError where the inner sizes differ or a tensor has no dimension.
     """
     if out is not None:
-        return _write(matmul, out, input, other)
+        return write_exact(matmul, out, input, other)
     require_tensor("matmul", "input", input)
     require_tensor("matmul", "other", other, 2)
     a, b = input.ndim, other.ndim
@@ -312,153 +295,3 @@ def _unusual_linear(input: Any, weight: Any, bias: Any) -> Any:
         return linear(input.unsqueeze(0), weight, bias).squeeze(0)
     out = matmul(input, weight.t() if weight.ndim == 2 else weight)
     return out if bias is None else out + bias
-
-
-@public(inplace=True)
-def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
-    """``beta * input + alpha * (mat1 @ mat2)``."""
-    if out is not None:
-        return _write(addmm, out, input, mat1, mat2, beta=beta, alpha=alpha)
-    _check_mm(mat1, mat2)
-    return _added("addmm", input, mat1, mat2, beta, alpha)
-
-
-def _added(name: str, input: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
-    shape = (*x.shape[:-1], y.shape[-1])
-    if tuple(input.shape) != shape:
-        from .views import expand as expand_function
-
-        input = expand_function(input, shape)
-    if input._array.dtype != x._array.dtype:
-        raise RuntimeError(
-            f"self and mat2 must have the same dtype, but got {name_of(input._array.dtype)} and "
-            f"{name_of(x._array.dtype)}"
-        )
-    if x._array.dtype.kind in "iu" and (isinstance(beta, float) or isinstance(alpha, float)):
-        raise RuntimeError(
-            "For integral input tensors, argument beta must not be a floating point number."
-            if isinstance(beta, float)
-            else "For integral input tensors, argument alpha must not be a floating point number."
-        )
-    return addmm_op(input, x, y, beta=beta, alpha=alpha)
-
-
-@public(inplace=True)
-def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
-    """``beta * input + alpha * (batch1 @ batch2)`` on batches of matrices."""
-    if out is not None:
-        return _write(baddbmm, out, input, batch1, batch2, beta=beta, alpha=alpha)
-    product = bmm(batch1, batch2)
-    if beta == 0 or 0 in product.shape:
-        product = product * alpha if alpha != 1 else product
-        return product if beta == 0 else product + input * beta
-    return _added("baddbmm", input, batch1, batch2, beta, alpha)
-
-
-@public(inplace=True)
-def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
-    """``beta * input + alpha * sum(batch1 @ batch2)`` over the batch."""
-    if out is not None:
-        return _write(addbmm, out, input, batch1, batch2, beta=beta, alpha=alpha)
-    total = bmm(batch1, batch2).sum(0) * alpha
-    return total if beta == 0 else input * beta + total
-
-
-@public(inplace=True)
-def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
-    """``beta * input + alpha * (mat @ vec)``."""
-    if out is not None:
-        return _write(addmv, out, input, mat, vec, beta=beta, alpha=alpha)
-    product = mv(mat, vec) * alpha
-    return product if beta == 0 else input * beta + product
-
-
-@public(inplace=True)
-def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
-    """``beta * input + alpha * outer(vec1, vec2)``."""
-    if out is not None:
-        return _write(addr, out, input, vec1, vec2, beta=beta, alpha=alpha)
-    product = outer(vec1, vec2) * alpha
-    return product if beta == 0 else input * beta + product
-
-
-@public(aliases=("ger",))
-def outer(input, vec2, *, out=None):
-    """The matrix of all products of two vectors' elements: (n,) and (m,) give (n, m)."""
-    if out is not None:
-        return _write(outer, out, input, vec2)
-    for name, value in (("self", input), ("vec2", vec2)):
-        require_tensor("outer", name, value)
-        if value.ndim != 1:
-            raise RuntimeError(
-                f"outer: Expected 1-D argument {name}, but got {value.ndim}-D"
-            )
-    return input.unsqueeze(1) * vec2.unsqueeze(0)
-
-
-@public
-def inner(input, other, *, out=None):
-    """Sums of products over the last dimension of both."""
-    if out is not None:
-        return _write(inner, out, input, other)
-    if input.ndim == 0 or other.ndim == 0:
-        return input * other
-    if input.shape[-1] != other.shape[-1]:
-        raise RuntimeError(
-            "inner() the last dimension must match on both input tensors but got shapes "
-            f"{list(input.shape)} and {list(other.shape)}"
-        )
-    return tensordot(input, other, dims=([-1], [-1]))
-
-
-@public(method=False)
-def tensordot(a, b, dims=2, out=None):
-    """Contract ``dims`` dimensions: the last n of a with the first n of b, or two lists."""
-    if out is not None:
-        return _write(tensordot, out, a, b, dims)
-    if isinstance(dims, int):
-        if dims < 0:
-            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
-        if dims > min(a.ndim, b.ndim):
-            raise RuntimeError(
-                f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}"
-            )
-        first, second = list(range(a.ndim - dims, a.ndim)), list(range(dims))
-    else:
-        first, second = ([d] if isinstance(d, int) else list(d) for d in _two(dims))
-    if len(first) != len(second):
-        raise RuntimeError("both dimension lists should have same length")
-    first = [d % a.ndim for d in first]
-    second = [d % b.ndim for d in second]
-    for i, j in zip(first, second, strict=True):
-        if a.shape[i] != b.shape[j] and 1 not in (a.shape[i], b.shape[j]):
-            raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} "
-                f"and second has size {b.shape[j]} in dim {j}"
-            )
-        if a.shape[i] != b.shape[j]:
-            a, b = (a.sum(i, keepdim=True), b) if b.shape[j] == 1 else (a, b.sum(j, keepdim=True))
-    rest_a = [d for d in range(a.ndim) if d not in first]
-    rest_b = [d for d in range(b.ndim) if d not in second]
-    shape_a, shape_b = [a.shape[d] for d in rest_a], [b.shape[d] for d in rest_b]
-    inner_size = _count(a.shape[d] for d in first)
-    left = a.permute((*rest_a, *first)).reshape((_count(shape_a), inner_size))
-    right = b.permute((*second, *rest_b)).reshape((inner_size, _count(shape_b)))
-    return mm(left, right).reshape((*shape_a, *shape_b))
-
-
-def _two(dims: Any) -> Any:
-    if hasattr(dims, "tolist"):
-        dims = dims.tolist()
-    return dims
-
-
-@public(method=False)
-def chain_matmul(*matrices, out=None):
-    """The product of several matrices, left to right."""
-    result = matrices[0]
-    for matrix in matrices[1:]:
-        result = mm(result, matrix)
-    return result if out is None else _write(lambda: result, out)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .op import op
@@ -99,6 +100,14 @@ def _pow_base_grad(g, x, y):
 
 def _pow_exponent_grad(g, x, y, out):
     # 0 ** y has slope 0 in y where it is defined; log(0) would make it nan.
+    if isinstance(x, (int, float)):
+        return (
+            g * conj(out * math.log(x)) if x > 0 else _any_base_exponent_grad(g, y * 0 + x, y, out)
+        )
+    return _any_base_exponent_grad(g, x, y, out)
+
+
+def _any_base_exponent_grad(g, x, y, out):
     return where((x == 0) & (y.real >= 0), 0.0, g * conj(out * log(x)))
 
 
@@ -192,13 +201,29 @@ clamp_scalar.vjp(x=_clamp_grad)
 
 
 @op(pointwise=True)
+def pow_integers(xp, x, y):
+    """``x ** y`` of integers; a negative power is 0 unless x is 1 or -1, as for C's integers."""
+    negative = xp.where(x == 1, x, xp.where(x == -1, xp.where((y & 1) == 1, x, x * x), x * 0))
+    return xp.where(y < 0, negative, xp.power(x, xp.maximum(y, 0)))
+
+
+@op(pointwise=True, grad_name="DivBackward2")
 def floor_divide(xp, x, y):
     return xp.floor_divide(x, y)
 
 
-@op(pointwise=True)
+@op(pointwise=True, grad_name="DivBackward2")
 def trunc_divide(xp, x, y):
     return xp.trunc(xp.divide(x, y))
+
+
+@op(pointwise=True)
+def trunc_divide_integers(xp, x, y):
+    return xp.floor_divide(xp.subtract(x, xp.fmod(x, y)), y)
+
+
+for _rounded in (floor_divide, trunc_divide):
+    _rounded.vjp(x=lambda g: g * 0, y=lambda g, x: g * 0)
 
 
 @op(pointwise=True)
@@ -257,7 +282,7 @@ def copysign(xp, x, y):
     return xp.copysign(x, y)
 
 
-copysign.vjp(x=lambda g, x, out: where(x == 0, 0.0, g * (out / x)))
+copysign.vjp(x=lambda g, x, out: where(x == 0, 0.0, g * (out / x)), y=lambda g: g * 0)
 
 
 @op(pointwise=True, promotion="float")
@@ -265,12 +290,15 @@ def xlogy(xp, x, y):
     return xp.where((x == 0) & ~xp.isnan(y), 0.0, xp.multiply(x, xp.log(y)))
 
 
-xlogy.vjp(x=lambda g, x, y: where((x == 0) & (y <= 0), 0.0, g * log(y)), y=lambda g, x, y: g * x / y)
+xlogy.vjp(
+    x=lambda g, x, y: where((x == 0) & (y <= 0), 0.0, g * log(y)), y=lambda g, x, y: g * x / y
+)
 
 
 @op(pointwise=True)
 def heaviside(xp, x, y):
-    return xp.heaviside(x, y)
+    # xp.heaviside keeps nan and turns integers into floats.
+    return xp.where(x == 0, y, xp.where(x > 0, xp.ones_like(x), xp.zeros_like(x)))
 
 
 # ------------------------------------------------------------ comparisons, logic and bits

@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .conv import windows
 from .op import op
-from .operand import require_tensor
+from .pool_checks import adaptive_sizes, pool_arguments, pooled_size
 from .promotion import name_of
 from .registry import public
-
-
-def pooled_size(size: int, k: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
-    """Length of a pooling's output; with ``ceil`` the last window may hang over the end."""
-    span = size + 2 * padding - dilation * (k - 1) - 1
-    out = (span + (stride - 1 if ceil else 0)) // stride + 1
-    # a window must not start in the right padding
-    if ceil and (out - 1) * stride >= size + padding:
-        out -= 1
-    return out
+from .shape import to_dtype
 
 
 def _framed(xp: Any, x: Any, geometry: Sequence[tuple], fill: Any) -> tuple[Any, list[int]]:
     """x with ``fill`` around it so that every window lies inside; and the output's sizes."""
     out = [pooled_size(n, *g) for n, g in zip(x.shape[2:], geometry, strict=True)]
     sizes = []
-    for n, length, (k, stride, padding, dilation, _) in zip(x.shape[2:], out, geometry, strict=True):
+    for n, length, (k, stride, padding, dilation, _) in zip(
+        x.shape[2:], out, geometry, strict=True
+    ):
         needed = (length - 1) * stride + dilation * (k - 1) + 1
         sizes.append(max(needed, n + padding))
     framed = xp.full((*x.shape[:2], *sizes), fill, dtype=x.dtype)
@@ -38,8 +33,6 @@ def _framed(xp: Any, x: Any, geometry: Sequence[tuple], fill: Any) -> tuple[Any,
 def _lowest(dtype: Any) -> Any:
     if dtype.kind in "fV":
         return -float("inf")
-    import numpy as np
-
     return np.iinfo(dtype).min
 
 
@@ -96,15 +89,21 @@ def gather_planes(xp, x, indices):
 
 
 max_pool.vjp(x=lambda g0, out1, x_shape: max_pool_backward(g0, out1, spatial=x_shape[2:]))
-max_pool_backward.vjp(y=lambda g, indices: gather_planes(g, indices))
-gather_planes.vjp(
-    x=lambda g, indices, x_shape: max_pool_backward(g, indices, spatial=x_shape[2:])
-)
 
 
-def _window_sizes(xp: Any, spatial, kernel, stride, padding, ceil_mode, include: bool, x: Any) -> Any:
+def _read_back(g, indices):
+    return gather_planes(g, indices)
+
+
+max_pool_backward.vjp(y=_read_back)
+gather_planes.vjp(x=lambda g, indices, x_shape: max_pool_backward(g, indices, spatial=x_shape[2:]))
+
+
+def _window_sizes(
+    xp: Any, spatial, kernel, stride, padding, ceil_mode, include: bool, x: Any
+) -> Any:
     """How many elements each window counts: (1, 1, *out)."""
-    total = None
+    total: Any = None
     for axis, n in enumerate(spatial):
         k, s, p = kernel[axis], stride[axis], padding[axis]
         length = pooled_size(n, k, s, p, 1, ceil_mode)
@@ -129,9 +128,7 @@ def avg_pool(xp, x, *, kernel, stride, padding, ceil_mode, count_include_pad, di
     total = _windows_flat(xp, framed, out, geometry).sum(axis=-1)
     if divisor is not None:
         return total / divisor
-    sizes = _window_sizes(
-        xp, x.shape[2:], kernel, stride, padding, ceil_mode, count_include_pad, x
-    )
+    sizes = _window_sizes(xp, x.shape[2:], kernel, stride, padding, ceil_mode, count_include_pad, x)
     return (total / sizes).astype(x.dtype)
 
 
@@ -141,9 +138,7 @@ def avg_pool_backward(
 ):
     """The adjoint of avg_pool: y spread evenly over its windows."""
     if divisor is None:
-        sizes = _window_sizes(
-            xp, spatial, kernel, stride, padding, ceil_mode, count_include_pad, y
-        )
+        sizes = _window_sizes(xp, spatial, kernel, stride, padding, ceil_mode, count_include_pad, y)
         y = y / sizes
     else:
         y = y / divisor
@@ -181,71 +176,16 @@ avg_pool_backward.vjp(
 # ------------------------------------------------------------------- the public functions
 
 
-def _ints(name: str, argument: str, value: Any, n: int) -> tuple[int, ...]:
-    if isinstance(value, int):
-        return (value,) * n
-    value = tuple(int(v) for v in value)
-    if len(value) not in (1, n):
-        raise RuntimeError(
-            f"{name}: {argument} must either be a single int, or a tuple of {_COUNT[n]} ints"
-        )
-    return value * n if len(value) == 1 else value
-
-
-_COUNT = {1: "one", 2: "two", 3: "three"}
-
-
-def _prepare(name: str, n: int, input: Any, kernel, stride, padding, dilation, ceil: bool) -> tuple:
-    require_tensor(name, "input", input)
-    kernel = _ints(name, "kernel_size", kernel, n)
-    missing = stride is None or (isinstance(stride, (list, tuple)) and not len(stride))
-    stride = kernel if missing else _ints(name, "stride", stride, n)
-    padding = _ints(name, "padding", padding, n)
-    dilation = _ints(name, "dilation", dilation, n)
-    if input.ndim not in (n + 1, n + 2):
-        raise RuntimeError(
-            f"{name}() Expected {n + 1}D or {n + 2}D input tensor, but got {list(input.shape)}"
-        )
-    if any(v <= 0 for v in kernel):
-        raise RuntimeError(f"kernel size should be greater than zero, but got {list(kernel)}")
-    if any(v <= 0 for v in stride):
-        raise RuntimeError(f"stride should be greater than zero, but got {list(stride)}")
-    if any(v <= 0 for v in dilation):
-        raise RuntimeError(f"dilation should be greater than zero, but got {list(dilation)}")
-    if any(p < 0 or p > (d * (k - 1) + 1) // 2 for p, k, d in zip(padding, kernel, dilation, strict=True)):
-        raise RuntimeError(
-            "pad should be at most half of effective kernel size, but got "
-            f"pad={max(padding)}, kernel_size={max(kernel)} and dilation={max(dilation)}"
-            if min(padding) >= 0
-            else f"pad must be non-negative, but got pad: {min(padding)}"
-        )
-    if 0 in input.shape[-n:] or (input.ndim == n + 2 and input.shape[1] == 0):
-        raise RuntimeError(
-            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch "
-            f"size for input, but got: {list(input.shape)}"
-        )
-    sizes = [
-        pooled_size(m, k, s, p, d, ceil)
-        for m, k, s, p, d in zip(input.shape[-n:], kernel, stride, padding, dilation, strict=True)
-    ]
-    if min(sizes) < 1:
-        raise RuntimeError(
-            f"Given input size: {_sizes(input.shape[-n - 1:])}. Calculated output size: "
-            f"{_sizes([input.shape[-n - 1], *sizes])}. Output size is too small"
-        )
-    return kernel, stride, padding, dilation
-
-
-def _sizes(values: Sequence[int]) -> str:
-    return "(" + "x".join(map(str, values)) + ")"
-
-
 def _max(n: int, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
-    kernel, stride, padding, dilation = _prepare(
-        f"max_pool{n}d", n, input, kernel_size, stride, padding, dilation, ceil_mode
+    name = "max_pool1d_with_indices" if n == 1 and return_indices else f"max_pool{n}d"
+    kernel, stride, padding, dilation = pool_arguments(
+        name, n, input, kernel_size, stride, padding, dilation, ceil_mode
     )
     if input._array.dtype.kind in "bc":
-        raise RuntimeError(f"\"max_pool{n}d\" not implemented for '{name_of(input._array.dtype)}'")
+        kernel_name = "max_pool1d_impl" if n == 1 else f"max_pool{n}d"
+        raise NotImplementedError(
+            f"\"{kernel_name}\" not implemented for '{name_of(input._array.dtype)}'"
+        )
     batched = input.ndim == n + 2
     values, indices = max_pool(
         input if batched else input.unsqueeze(0), kernel=kernel, stride=stride, padding=padding,
@@ -259,21 +199,23 @@ def _max(n: int, input, kernel_size, stride, padding, dilation, ceil_mode, retur
 def _average(
     n: int, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
 ):
-    kernel, stride, padding, _ = _prepare(
+    kernel, stride, padding, _ = pool_arguments(
         f"avg_pool{n}d", n, input, kernel_size, stride, padding, 1, ceil_mode
     )
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     if input._array.dtype.kind not in "fV" and input._array.dtype.name != "int64":
-        raise RuntimeError(
-            f"\"avg_pool{n}d\" not implemented for '{name_of(input._array.dtype)}'"
-        )
+        raise RuntimeError(f"\"avg_pool{n}d\" not implemented for '{name_of(input._array.dtype)}'")
     batched = input.ndim == n + 2
+    x = input if batched else input.unsqueeze(0)
+    integers = x._array.dtype.kind == "i"
     out = avg_pool(
-        input if batched else input.unsqueeze(0), kernel=kernel, stride=stride, padding=padding,
-        ceil_mode=bool(ceil_mode), count_include_pad=bool(count_include_pad),
-        divisor=divisor_override,
+        to_dtype(x, dtype=np.dtype("float64")) if integers else x,
+        kernel=kernel, stride=stride, padding=padding, ceil_mode=bool(ceil_mode),
+        count_include_pad=bool(count_include_pad), divisor=divisor_override,
     )  # fmt: skip
+    if integers:  # divided as integers are: towards zero
+        out = to_dtype(out, dtype=x._array.dtype)
     return out if batched else out.squeeze(0)
 
 
@@ -302,9 +244,7 @@ def max_pool3d(
 
 
 @public(method=False)
-def avg_pool1d(
-    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
-):
+def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """Means over windows of (N, C, L) or (C, L); see ``nn.AvgPool1d``."""
     return _average(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
@@ -352,9 +292,7 @@ def adaptive_avg_pool_backward(xp, y, *, spatial):
 
 
 adaptive_avg_pool.vjp(x=lambda g, x_shape: adaptive_avg_pool_backward(g, spatial=x_shape[2:]))
-adaptive_avg_pool_backward.vjp(
-    y=lambda g, y_shape: adaptive_avg_pool(g, output_size=y_shape[2:])
-)
+adaptive_avg_pool_backward.vjp(y=lambda g, y_shape: adaptive_avg_pool(g, output_size=y_shape[2:]))
 
 
 def adaptive_bounds(size: int, parts: int) -> list[tuple[int, int]]:
@@ -376,28 +314,7 @@ def _apply_matrix(xp: Any, x: Any, axis: int, matrix: Any) -> Any:
 
 
 def _adaptive_average(n: int, input: Any, output_size: Any) -> Any:
-    name = f"adaptive_avg_pool{n}d"
-    require_tensor(name, "input", input)
-    if input.ndim not in (n + 1, n + 2):
-        raise RuntimeError(
-            f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}"
-        )
-    sizes = (output_size,) * n if isinstance(output_size, int) or output_size is None else output_size
-    if len(sizes) != n:
-        raise RuntimeError(f"{name}: output_size must be {n}")
-    sizes = tuple(
-        m if s is None else int(s) for s, m in zip(sizes, input.shape[-n:], strict=True)
-    )
-    if any(s < 0 for s in sizes):
-        raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received "
-            f"{list(sizes)}"
-        )
-    if 0 in input.shape[-n:]:
-        raise RuntimeError(
-            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input "
-            f"has sizes {list(input.shape)}"
-        )
+    sizes = adaptive_sizes(f"adaptive_avg_pool{n}d", n, input, output_size)
     batched = input.ndim == n + 2
     out = adaptive_avg_pool(input if batched else input.unsqueeze(0), output_size=sizes)
     return out if batched else out.squeeze(0)

@@ -16,7 +16,7 @@ from ..ops import pointwise as P
 from ..ops import unary as U
 from ..ops.operand import as_operand, require_tensor
 from ..ops.promotion import BOOL, category, result_dtype
-from ..ops.registry import FUNCTIONS, INPLACE, METHODS, public
+from ..ops.registry import FUNCTIONS, public
 from .creation import tensor
 
 # name of the op, one line of documentation, aliases
@@ -75,7 +75,6 @@ _BINARY: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (P.logaddexp, "log(exp(x) + exp(y)) without overflow", ()),
     (P.logaddexp2, "log2(2 ** x + 2 ** y) without overflow", ()),
     (P.copysign, "|x| with the sign of y", ()),
-    (P.xlogy, "x * log(y), 0 where x is 0", ()),
     (P.heaviside, "0 below 0, y at 0, 1 above", ()),
     (P.eq, "Elementwise x == y", ()),
     (P.ne, "Elementwise x != y", ("not_equal",)),
@@ -94,7 +93,7 @@ _BINARY: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 )
 
 # Of the functions of two arguments these take a number first, and those take no number at all.
-_NUMBER_FIRST = """xlogy remainder bitwise_and bitwise_or bitwise_xor bitwise_left_shift
+_NUMBER_FIRST = """remainder bitwise_and bitwise_or bitwise_xor bitwise_left_shift
     bitwise_right_shift""".split()
 _TENSORS_ONLY = """maximum minimum fmax fmin atan2 hypot logaddexp logaddexp2 heaviside logical_and
     logical_or logical_xor""".split()
@@ -177,8 +176,12 @@ _add, _sub, _mul, _div, _pow = map(binary, (P.add, P.sub, P.mul, P.div, P.pow))
 
 
 def _scaled(other: Any, alpha: Any) -> Any:
-    return other if alpha == 1 else _mul(other, alpha) if isinstance(other, TensorBase) else (
-        other * alpha
+    return (
+        other
+        if alpha == 1
+        else _mul(other, alpha)
+        if isinstance(other, TensorBase)
+        else (other * alpha)
     )
 
 
@@ -187,13 +190,16 @@ def _check_alpha(input: Any, other: Any, alpha: Any) -> None:
     if isinstance(alpha, bool) and category(dtype) != BOOL:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, float) and category(dtype) < 2:
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating "
-                           "point number.")
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
 
 
 def _forbid_bool(input: Any, other: Any) -> None:
     both = [getattr(v, "_array", v) for v in (input, other)]
-    kinds = [getattr(getattr(v, "dtype", None), "kind", "b" if isinstance(v, bool) else "") for v in both]
+    kinds = [
+        getattr(getattr(v, "dtype", None), "kind", "b" if isinstance(v, bool) else "") for v in both
+    ]
     if kinds == ["b", "b"]:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` "
@@ -229,7 +235,7 @@ def add(input, other, *, alpha=1, out=None):
 
 
 def _subtract(input, other):
-    if isinstance(input, TensorBase) and input._array.dtype.kind == "b" or (
+    if (isinstance(input, TensorBase) and input._array.dtype.kind == "b") or (
         isinstance(other, TensorBase) and other._array.dtype.kind == "b"
     ):
         _forbid_bool(input, other)
@@ -298,8 +304,11 @@ def _check_zero_division(input: Any, other: Any) -> None:
     """Integer division by zero is PyTorch's RuntimeError on the CPU."""
     x, y = (getattr(v, "_array", v) for v in (input, other))
     integral = all(getattr(getattr(v, "dtype", None), "kind", "i") in "iub" for v in (x, y))
-    if integral and not isinstance(y, float) and not isinstance(x, float) and (
-        getattr(y, "device", "cpu") == "cpu" or not hasattr(y, "dtype")
+    if (
+        integral
+        and not isinstance(y, float)
+        and not isinstance(x, float)
+        and (getattr(y, "device", "cpu") == "cpu" or not hasattr(y, "dtype"))
     ):
         if not (y != 0 if not hasattr(y, "all") else bool((y != 0).all())):
             raise RuntimeError("ZeroDivisionError")
@@ -320,9 +329,11 @@ def _power(input, exponent):
         kind = input._array.dtype.kind
         if kind in "iu" and isinstance(exponent, int) and exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
-        if (kind in "fV" and not isinstance(exponent, complex)) or (
-            kind in "iu" and isinstance(exponent, int)
-        ) or kind == "c":
+        if (
+            (kind in "fV" and not isinstance(exponent, complex))
+            or (kind in "iu" and isinstance(exponent, int))
+            or kind == "c"
+        ):
             return _pow_scalar(input, exponent=exponent)
     if isinstance(exponent, TensorBase) and exponent._array.dtype.kind == "i":
         if _are_integral(input, exponent):
@@ -334,48 +345,6 @@ def _power(input, exponent):
 def pow(input, exponent, *, out=None):
     """``input ** exponent``; either may be a number. Integers stay integers."""
     return _binary_call("pow", _power, input, exponent, out)
-
-
-@public(inplace=True)
-def clamp(input, min=None, max=None, *, out=None):
-    """``input`` limited to [min, max]; the bounds are numbers or tensors."""
-    if out is not None:
-        return write_out(clamp, out, input, min, max)
-    require_tensor("clamp", "input", input)
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        if min is not None:
-            input = FUNCTIONS["maximum"](input, min)
-        return input if max is None else FUNCTIONS["minimum"](input, max)
-    return _clamp_numbers(input, min, max)
-
-
-def _clamp_numbers(input: Any, low: Any, high: Any) -> Any:
-    numbers = [v for v in (low, high) if v is not None]
-    if isinstance(input, TensorBase):
-        dtype = result_dtype([input._array, *numbers])
-        if dtype != input._array.dtype:
-            from ..ops.shape import to_dtype
-
-            input = to_dtype(input, dtype=dtype)
-    return P.clamp_scalar(input, low=low, high=high)
-
-
-FUNCTIONS["clip"] = METHODS["clip"] = clamp
-INPLACE["clip_"] = clamp
-
-
-@public(inplace=True)
-def clamp_min(input, min, *, out=None):
-    """``input`` limited to at least ``min``."""
-    return clamp(input, min=min, out=out)
-
-
-@public(inplace=True)
-def clamp_max(input, max, *, out=None):
-    """``input`` limited to at most ``max``."""
-    return clamp(input, max=max, out=out)
 
 
 @public(inplace=True)
@@ -394,45 +363,6 @@ def round(input, *, decimals=0, out=None):
 
 
 builtin_abs = __builtins__["abs"] if isinstance(__builtins__, dict) else __builtins__.abs
-
-
-@public(method=False)
-def where(condition, input=None, other=None, *, out=None):
-    """``input`` where ``condition`` holds, ``other`` elsewhere; indices of the true ones alone."""
-    if input is None and other is None:
-        return FUNCTIONS["nonzero"](condition, as_tuple=True)
-    if out is not None:
-        return write_out(where, out, condition, input, other)
-    require_tensor("where", "condition", condition)
-    if condition._array.dtype.kind not in "b" and condition._array.dtype.name != "uint8":
-        raise RuntimeError(
-            "where expected condition to be a boolean tensor, but got a tensor with dtype "
-            f"{condition.dtype}"
-        )
-    from ..ops.shape import to_dtype
-
-    mask = condition if condition._array.dtype.kind == "b" else to_dtype(
-        condition, dtype=result_dtype([True])
-    )
-    dtype = result_dtype([getattr(v, "_array", v) for v in (input, other)])
-    input, other = (_at_dtype(v, dtype, condition) for v in (input, other))
-    return P.where(mask, input, other)
-
-
-def _at_dtype(value: Any, dtype: Any, like: Any) -> Any:
-    from ..autograd.variable import wrap
-    from ..ops.promotion import as_scalar_array
-    from ..ops.shape import to_dtype
-
-    if isinstance(value, TensorBase):
-        return value if value._array.dtype == dtype else to_dtype(value, dtype=dtype)
-    return wrap(as_scalar_array(value, dtype, like._array))
-
-
-@public(name="where", function_too=False)
-def _where_method(self, condition, other):
-    """``gradcore.where(condition, self, other)``."""
-    return where(condition, self, other)
 
 
 @public(aliases=())
