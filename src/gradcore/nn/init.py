@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..autograd.modes import no_grad
@@ -22,6 +23,20 @@ _LINEAR = (
     "conv_transpose2d",
     "conv_transpose3d",
 )
+
+
+_skipping = False
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Inside, the functions of this module leave their tensors as they are."""
+    global _skipping
+    before, _skipping = _skipping, True
+    try:
+        yield
+    finally:
+        _skipping = before
 
 
 def calculate_gain(nonlinearity: str, param: Any = None) -> float:
@@ -45,19 +60,19 @@ def calculate_gain(nonlinearity: str, param: Any = None) -> float:
 def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:
     """Numbers of [a, b), evenly distributed."""
     with no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+        return tensor if _skipping else tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
     """Normal numbers."""
     with no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+        return tensor if _skipping else tensor.normal_(mean, std, generator=generator)
 
 
 def constant_(tensor: Any, val: float) -> Any:
     """One value everywhere."""
     with no_grad():
-        return tensor.fill_(val)
+        return tensor if _skipping else tensor.fill_(val)
 
 
 def ones_(tensor: Any) -> Any:
@@ -68,7 +83,7 @@ def ones_(tensor: Any) -> Any:
 def zeros_(tensor: Any) -> Any:
     """Zeros."""
     with no_grad():
-        return tensor.zero_()
+        return tensor if _skipping else tensor.zero_()
 
 
 def eye_(tensor: Any) -> Any:

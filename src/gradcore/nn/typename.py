@@ -10,7 +10,7 @@ from ..ops.promotion import name_of
 
 
 def typename(value: Any) -> str:
-    """"torch.FloatTensor" for tensors (with this package's name), else module and class."""
+    """ "torch.FloatTensor" for tensors (with this package's name), else module and class."""
     if isinstance(value, TensorBase):
         place = "cuda." if value.device.type == "cuda" else ""  # type: ignore[attr-defined]
         return f"{dtypes.PACKAGE_NAME}.{place}{name_of(value._array.dtype)}Tensor"

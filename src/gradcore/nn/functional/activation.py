@@ -8,8 +8,9 @@ from typing import Any
 
 from ...autograd.dispatch import unary
 from ...autograd.inplace import inplace as make_inplace
+from ...backends.dtype import finfo
 from ...ops import activation as A
-from ...ops.operand import require_tensor
+from ...ops.operand import normalize_dim, require_tensor
 from ...ops.promotion import name_of
 from ...ops.registry import FUNCTIONS
 
@@ -67,9 +68,7 @@ def silu(input: Any, inplace: bool = False) -> Any:
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """``input`` above 0, ``negative_slope * input`` below."""
     _floating("leaky_relu", input)
-    return _either(
-        lambda x: A.leaky_relu(x, slope=negative_slope), input, inplace, "leaky_relu_"
-    )
+    return _either(lambda x: A.leaky_relu(x, slope=negative_slope), input, inplace, "leaky_relu_")
 
 
 def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
@@ -79,7 +78,7 @@ def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """``input`` above 0, ``alpha * (exp(input) - 1)`` below."""
-    return _either(lambda x: A.elu(x, alpha=alpha), _floating("elu", input), inplace, "elu_")
+    return _elu("elu", input, inplace, alpha, 1.0, 1.0)
 
 
 def elu_(input: Any, alpha: float = 1.0) -> Any:
@@ -87,9 +86,213 @@ def elu_(input: Any, alpha: float = 1.0) -> Any:
     return elu(input, alpha, inplace=True)
 
 
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """``input`` above 0, ``alpha * (exp(input / alpha) - 1)`` below: smooth for every alpha."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _elu("celu", input, inplace, alpha, 1.0, 1.0 / alpha)
+
+
+def celu_(input: Any, alpha: float = 1.0) -> Any:
+    """:func:`celu` in place."""
+    return celu(input, alpha, inplace=True)
+
+
+# The fixed point of mean 0 and variance 1 (Klambauer et al., 2017, arXiv 1706.02515).
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def selu(input: Any, inplace: bool = False) -> Any:
+    """:func:`elu` scaled so that it keeps mean 0 and variance 1."""
+    return _elu("selu", input, inplace, _SELU_ALPHA, _SELU_SCALE, 1.0)
+
+
+def selu_(input: Any) -> Any:
+    """:func:`selu` in place."""
+    return selu(input, inplace=True)
+
+
+def _elu(
+    name: str, input: Any, inplace: bool, alpha: float, scale: float, input_scale: float
+) -> Any:
+    options = {"alpha": alpha, "scale": scale, "input_scale": input_scale}
+    return _either(lambda x: A.elu(x, **options), _floating(name, input), inplace, f"{name}_")
+
+
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """``log(1 + exp(beta * input)) / beta``; linear where ``beta * input > threshold``."""
     return A.softplus(_floating("softplus", input), beta=beta, threshold=threshold)
+
+
+_logsigmoid, _mish = unary(A.log_sigmoid), unary(A.mish)
+_hardsigmoid, _hardswish = unary(A.hardsigmoid), unary(A.hardswish)
+
+
+def logsigmoid(input: Any) -> Any:
+    """``log(sigmoid(input))`` without overflow."""
+    return _logsigmoid(_floating("log_sigmoid", input))
+
+
+def mish(input: Any, inplace: bool = False) -> Any:
+    """``input * tanh(softplus(input))``."""
+    return _either(_mish, _floating("mish", input), inplace, "mish_")
+
+
+def hardsigmoid(input: Any, inplace: bool = False) -> Any:
+    """``(input + 3) / 6``, held between 0 and 1."""
+    return _either(_hardsigmoid, _floating("hardsigmoid", input), inplace, "hardsigmoid_")
+
+
+def hardswish(input: Any, inplace: bool = False) -> Any:
+    """``input * hardsigmoid(input)``."""
+    return _either(_hardswish, _floating("hardswish", input), inplace, "hardswish_")
+
+
+def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
+    """``input``, held between ``min_val`` and ``max_val``."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return _hardtanh(input, min_val, max_val, inplace, "hardtanh")
+
+
+def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """:func:`hardtanh` in place."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+def relu6(input: Any, inplace: bool = False) -> Any:
+    """``input``, held between 0 and 6."""
+    return _hardtanh(input, 0.0, 6.0, inplace, "relu6")
+
+
+def _hardtanh(input: Any, low: float, high: float, inplace: bool, name: str) -> Any:
+    require_tensor(name, "input", input)
+    kind = input._array.dtype.kind
+    if kind == "b":
+        raise RuntimeError("Bool inputs not supported for hardtanh")
+    if kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types")
+    if kind in "iu":
+        low, high = int(low), int(high)
+        if kind == "u" and (low < 0 or high < 0):
+            raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
+    return _either(lambda x: A.hardtanh(x, low=low, high=high), input, inplace, f"{name}_")
+
+
+def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
+    """``input`` above ``threshold``, ``value`` elsewhere."""
+    require_tensor("threshold", "input", input)
+    if input._array.dtype.kind in "bc":
+        raise NotImplementedError(
+            f"\"threshold_cpu\" not implemented for '{name_of(input._array.dtype)}'"
+        )
+    if input._array.dtype.kind in "iu":
+        threshold, value = int(threshold), int(value)
+    return _either(
+        lambda x: A.threshold(x, limit=threshold, value=value), input, inplace, "threshold_"
+    )
+
+
+def threshold_(input: Any, threshold: float, value: float) -> Any:
+    """:func:`threshold` in place."""
+    return globals()["threshold"](input, threshold, value, inplace=True)
+
+
+def hardshrink(input: Any, lambd: float = 0.5) -> Any:
+    """0 within ``lambd`` of 0, ``input`` elsewhere."""
+    return A.hardshrink(_floating("hardshrink", input), limit=lambd)
+
+
+def softshrink(input: Any, lambd: float = 0.5) -> Any:
+    """``input`` moved towards 0 by ``lambd``; 0 where it is nearer."""
+    _floating("softshrink", input)
+    if lambd < 0:
+        highest = float(finfo(input.dtype).max)
+        raise RuntimeError(
+            f"lambda must be in range [0, {highest:g}] for input dtype "
+            f"{name_of(input._array.dtype)}, but found {lambd:g}"
+        )
+    return A.softshrink(input, limit=lambd)
+
+
+def softsign(input: Any) -> Any:
+    """``input / (1 + |input|)``."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Any) -> Any:
+    """``input - tanh(input)``."""
+    return input - input.tanh()
+
+
+def prelu(input: Any, weight: Any) -> Any:
+    """``input`` above 0, ``weight * input`` below; one weight, or one per channel (dim 1).
+
+    RuntimeError for another number of weights, or for other dtypes than the input's.
+    """
+    require_tensor("prelu", "input", input)
+    require_tensor("prelu", "weight", weight, 2)
+    if input._array.dtype != weight._array.dtype:
+        raise RuntimeError(
+            "prelu: Type promoting not supported. Got "
+            f"{name_of(input._array.dtype)} and {name_of(weight._array.dtype)}"
+        )
+    if weight.numel() != 1:
+        if input.ndim == 0:
+            raise RuntimeError("Not allow zero-dim input tensor.")
+        channels = input.shape[1] if input.ndim > 1 else 1
+        if channels != weight.numel():
+            raise RuntimeError(
+                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{weight.numel()} and channel size = {channels}."
+            )
+    if weight.ndim > 1:
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
+        )
+    shape = [1] * input.ndim
+    if input.ndim > 1:
+        shape[1] = weight.numel()
+    return A.prelu(input, weight.reshape(shape) if weight.ndim != input.ndim else weight)
+
+
+def rrelu(
+    input: Any,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Any:
+    """``input`` above 0, below times a slope: in training one of U(lower, upper) for each element,
+    else the mean of both."""
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+    _floating("rrelu", input)
+    if training:
+        noise = FUNCTIONS["empty_like"](input.detach()).uniform_(lower, upper)
+        return _either(lambda x: A.prelu(x, noise), input, inplace, "rrelu_")
+    return leaky_relu(input, (lower + upper) / 2, inplace)
+
+
+def rrelu_(
+    input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False
+) -> Any:
+    """:func:`rrelu` in place."""
+    return rrelu(input, lower, upper, training, inplace=True)
+
+
+def glu(input: Any, dim: int = -1) -> Any:
+    """``a * sigmoid(b)`` for the halves a and b of ``input`` along ``dim``."""
+    require_tensor("glu", "self", input)
+    if input.ndim == 0:
+        raise RuntimeError("glu does not support scalars because halving size must be even")
+    axis = normalize_dim(dim, input.ndim)
+    if input.shape[axis] % 2:
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {axis} is size {input.shape[axis]}"
+        )
+    first, second = input.chunk(2, axis)
+    return first * second.sigmoid()
 
 
 def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
@@ -113,3 +316,32 @@ def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype:
     if dim is None:
         dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
     return FUNCTIONS["log_softmax"](input, dim, dtype=dtype)
+
+
+def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """``softmax(-input)`` along ``dim``."""
+    if dim is None:
+        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
+    return FUNCTIONS["softmax"](-input, dim, dtype=dtype)
+
+
+def gumbel_softmax(
+    logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Any:
+    """A sample of the Gumbel-softmax distribution (Jang et al., 2016, arXiv 1611.01144).
+
+    Args:
+        logits: unnormalized log-probabilities of any shape.
+        tau: the temperature.
+        hard: return a one-hot tensor whose gradient is that of the soft sample.
+        eps: no longer has an effect, as in PyTorch (UserWarning unless it is the default).
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    noise = -FUNCTIONS["empty_like"](logits.detach()).exponential_().log()
+    soft = FUNCTIONS["softmax"]((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.argmax(dim, keepdim=True)
+    one_hot = FUNCTIONS["zeros_like"](soft.detach()).scatter(dim, index, 1.0)
+    return one_hot - soft.detach() + soft

@@ -107,3 +107,45 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             stacklevel=2,
         )
     return _by_channel(input, p, training, inplace, ndim == 5)
+
+
+# What SELU tends to for very negative numbers: -scale * alpha.
+_SELU_LIMIT = -1.7580993408473766
+
+
+def _alpha_drop(input: Any, p: float, shape: Any) -> Any:
+    """Drop to SELU's limit, then scale and shift so that mean 0 and variance 1 are kept."""
+    if p == 1:
+        return input * 0
+    scale = ((1 - p) * (1 + p * _SELU_LIMIT**2)) ** -0.5
+    mask = FUNCTIONS["empty"](shape, dtype=_BOOL, device=input.device)
+    mask.bernoulli_(1 - p)
+    shift = FUNCTIONS["where"](mask, 0.0, _SELU_LIMIT) - p * _SELU_LIMIT
+    return input * mask * scale + (shift * scale).to(input.dtype)
+
+
+def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
+    """Dropout that keeps mean and variance, for SELU networks (arXiv 1706.02515)."""
+    _check_probability(p)
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    shape = tuple(input.shape)
+    if inplace:
+        return make_inplace(lambda x: _alpha_drop(x, p, shape), "alpha_dropout_")(input)
+    return _alpha_drop(input, p, shape)
+
+
+def feature_alpha_dropout(
+    input: Any, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Any:
+    """:func:`alpha_dropout` of whole channels of (N, C, *)."""
+    _check_probability(p)
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if input.dim() < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    shape = tuple(input.shape[:2]) + (1,) * (input.dim() - 2)
+    if inplace:
+        drop = make_inplace(lambda x: _alpha_drop(x, p, shape), "feature_alpha_dropout_")
+        return drop(input)
+    return _alpha_drop(input, p, shape)

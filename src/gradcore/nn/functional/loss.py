@@ -1,42 +1,16 @@
-"""Losses."""
+"""Losses of regression, and of distributions against distributions."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
+from ...autograd.modes import no_grad
 from ...ops import loss as L
 from ...ops.operand import require_tensor
-from ...ops.promotion import name_of
 from ...ops.registry import FUNCTIONS
-
-
-def legacy_reduction(size_average: bool | None, reduce: bool | None, warn: bool = True) -> str:
-    """The reduction that PyTorch 0.4's two arguments mean."""
-    size_average = True if size_average is None else size_average
-    reduce = True if reduce is None else reduce
-    reduction = ("mean" if size_average else "sum") if reduce else "none"
-    if warn:
-        warnings.warn(
-            "size_average and reduce args will be deprecated, please use "
-            f"reduction='{reduction}' instead.",
-            stacklevel=4,
-        )
-    return reduction
-
-
-def _reduction(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
-    if size_average is not None or reduce is not None:
-        return legacy_reduction(size_average, reduce)
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
-    return reduction
-
-
-def _reduced(losses: Any, reduction: str) -> Any:
-    if reduction == "none":
-        return losses
-    return losses.mean() if reduction == "mean" else losses.sum()
+from .reduction import checked_reduction, legacy_reduction, reduced, reject_integers
 
 
 def _weighted(losses: Any, weight: Any, reduction: str, size: Any) -> Any:
@@ -46,7 +20,7 @@ def _weighted(losses: Any, weight: Any, reduction: str, size: Any) -> Any:
     losses = losses * weight
     if reduction == "mean":
         return losses.sum() / weight.sum()
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
 def _same_size(name: str, input: Any, target: Any) -> tuple[Any, Any]:
@@ -74,20 +48,14 @@ def mse_loss(
 ) -> Any:
     """``(input - target) ** 2``, averaged, summed, or as it is."""
     size = input.shape
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = checked_reduction(reduction, size_average, reduce)
     input, target = _same_size("mse_loss", input, target)
     if weight is not None:
         return _weighted(L.squared_difference(input, target), weight, reduction, size)
-    _check_float("mse", input, target)
+    reject_integers("mse", input, target)
     if reduction == "none":
         return L.squared_difference(input, target)
     return L.mse_loss(input, target, reduction=reduction)
-
-
-def _check_float(name: str, *tensors: Any) -> None:
-    dtypes = [t._array.dtype for t in tensors]
-    if all(d.kind in "iub" for d in dtypes):
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{name_of(dtypes[0])}'")
 
 
 def l1_loss(
@@ -100,12 +68,12 @@ def l1_loss(
 ) -> Any:
     """``|input - target|``, averaged, summed, or as it is."""
     size = input.shape
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = checked_reduction(reduction, size_average, reduce)
     input, target = _same_size("l1_loss", input, target)
     losses = (input - target).abs()
     if weight is not None:
         return _weighted(losses, weight, reduction, size)
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
 def smooth_l1_loss(
@@ -117,14 +85,14 @@ def smooth_l1_loss(
     beta: float = 1.0,
 ) -> Any:
     """Quadratic for differences below ``beta``, linear above."""
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = checked_reduction(reduction, size_average, reduce)
     input, target = _same_size("smooth_l1_loss", input, target)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
-        return _reduced((input - target).abs(), reduction)
-    _check_float("smooth_l1", input, target)
-    return _reduced(L.smooth_l1_elements(input, target, beta=beta), reduction)
+        return reduced((input - target).abs(), reduction)
+    reject_integers("smooth_l1", input, target)
+    return reduced(L.smooth_l1_elements(input, target, beta=beta), reduction)
 
 
 def huber_loss(
@@ -132,193 +100,123 @@ def huber_loss(
 ) -> Any:
     """Quadratic for differences up to ``delta``, linear above."""
     size = input.shape
-    reduction = _reduction(reduction, None, None)
+    reduction = checked_reduction(reduction, None, None)
     input, target = _same_size("huber_loss", input, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    _check_float("huber", input, target)
+    reject_integers("huber", input, target)
     losses = L.huber_elements(input, target, delta=delta)
     if weight is not None:
         if tuple(weight.shape) != tuple(size):
             raise ValueError("Weights and input must have the same size.")
         losses = losses * weight
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
-def binary_cross_entropy(
+def kl_div(
     input: Any,
     target: Any,
-    weight: Any = None,
     size_average: bool | None = None,
     reduce: bool | None = None,
     reduction: str = "mean",
+    log_target: bool = False,
 ) -> Any:
-    """``-(target * log(input) + (1 - target) * log(1 - input))``, input in [0, 1]."""
-    reduction = _reduction(reduction, size_average, reduce)
-    require_tensor("binary_cross_entropy", "input", input)
-    if target.shape != input.shape:
-        raise ValueError(
-            f"Using a target size ({target.size()}) that is different to the input size "
-            f"({input.size()}) is deprecated. Please ensure they have the same size."
-        )
-    _check_float("binary_cross_entropy", input)
-    if target._array.dtype != input._array.dtype:
-        raise RuntimeError(
-            f"Found dtype {name_of(target._array.dtype)} but expected {name_of(input._array.dtype)}"
-        )
-    if input.device.type == "cpu" and not bool(((input >= 0) & (input <= 1)).all()):
-        raise RuntimeError("all elements of input should be between 0 and 1")
-    losses = L.bce_elements(input, target)
-    return _reduced(losses if weight is None else losses * weight, reduction)
+    """``target * (log(target) - input)`` of log-probabilities ``input``.
 
-
-def binary_cross_entropy_with_logits(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    pos_weight: Any = None,
-) -> Any:
-    """:func:`binary_cross_entropy` of ``sigmoid(input)``, without overflow."""
-    reduction = _reduction(reduction, size_average, reduce)
-    require_tensor("binary_cross_entropy_with_logits", "input", input)
-    if target.shape != input.shape:
-        raise ValueError(
-            f"Target size ({target.size()}) must be the same as input size ({input.size()})"
-        )
-    if pos_weight is None:
-        losses = L.bce_logits_elements(input, target)
-    else:
-        losses = L.bce_logits_weighted(input, target, pos_weight)
-    return _reduced(losses if weight is None else losses * weight, reduction)
-
-
-# ------------------------------------------------------------------------ classification
-
-
-def nll_loss(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    size_average: bool | None = None,
-    ignore_index: int = -100,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Any:
-    """``-weight[t] * input[:, t]`` of log-probabilities (N, C, …) or (C,) and class numbers.
-
-    The mean is over the sum of the weights of the targets that are not ``ignore_index``.
+    Args:
+        reduction: also "batchmean": the sum divided by the first dimension's size.
+        log_target: ``target`` holds log-probabilities too.
     """
-    reduction = _reduction(reduction, size_average, reduce)
-    require_tensor("nll_loss_nd", "input", input)
-    require_tensor("nll_loss_nd", "target", target, 2)
-    _check_classes(input, target, weight)
-    options = {"ignore_index": ignore_index, "reduction": reduction}
-    if input.ndim == 1:
-        losses, _ = L.nll_loss(input.unsqueeze(0), target.reshape((1,)), weight, **options)
-        return losses.reshape(()) if reduction == "none" else losses
-    return L.nll_loss(input, target, weight, **options)[0]
+    if size_average is not None or reduce is not None:
+        kind = legacy_reduction(size_average, reduce)
+    else:
+        if reduction == "mean":
+            warnings.warn(
+                "reduction: 'mean' divides the total loss by both the batch size and the support "
+                "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
+                "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
+                "major release.",
+                stacklevel=2,
+            )
+        batchmean = reduction == "batchmean"
+        kind = "sum" if batchmean else checked_reduction(reduction, None, None)
+    require_tensor("kl_div", "input", input)
+    require_tensor("kl_div", "target", target, 2)
+    if target._array.dtype.kind not in "fV" or input._array.dtype.kind not in "fV":
+        raise RuntimeError("kl_div: Integral inputs not supported.")
+    if log_target:
+        losses = target.exp() * (target - input)
+    else:
+        losses = FUNCTIONS["xlogy"](target, target) - target * input
+    total = reduced(losses, kind)
+    if reduction == "batchmean" and input.dim() != 0:
+        return total / input.size(0)
+    return total
 
 
-def _check_classes(input: Any, target: Any, weight: Any) -> None:
-    """Shapes, dtypes and (on the CPU) the range of the targets."""
-    shape, wanted = input._array.shape, target._array.shape
-    if len(shape) == 0:
-        raise ValueError(
-            f"Expected input batch_size ({0}) to match target batch_size ({len(wanted)})."
-            if wanted
-            else "Expected 1 or more dimensions (got 0)"
-        )
-    classes = shape[0] if len(shape) == 1 else shape[1]
-    if len(shape) > 1 and (not wanted or shape[0] != wanted[0]):
-        raise ValueError(
-            f"Expected input batch_size ({shape[0]}) to match target batch_size "
-            f"({wanted[0] if wanted else 0})."
-        )
-    if len(shape) == 2 and len(wanted) > 1:
-        raise RuntimeError(
-            "0D or 1D target tensor expected, multi-target not supported"
-        )
-    if len(shape) > 2 and shape[2:] != wanted[1:]:
-        expected = [shape[0], *shape[2:]]
-        raise RuntimeError(f"Expected target size {expected}, got {list(wanted)}")
-    if target._array.dtype.name not in ("int64", "uint8"):
-        raise RuntimeError(f"expected scalar type Long but found {name_of(target._array.dtype)}")
-    if weight is not None and (weight.ndim != 1 or weight.numel() != classes):
-        raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but "
-            f"got weight tensor of shape: {list(weight.shape)}"
-        )
-
-
-def cross_entropy(
+def poisson_nll_loss(
     input: Any,
     target: Any,
-    weight: Any = None,
+    log_input: bool = True,
+    full: bool = False,
     size_average: bool | None = None,
-    ignore_index: int = -100,
+    eps: float = 1e-8,
     reduce: bool | None = None,
     reduction: str = "mean",
-    label_smoothing: float = 0.0,
 ) -> Any:
-    """The cross entropy of logits (N, C, …) or (C,) with class numbers or probabilities."""
-    reduction = _reduction(reduction, size_average, reduce)
-    require_tensor("cross_entropy_loss", "input", input)
-    require_tensor("cross_entropy_loss", "target", target, 2)
-    if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(
-            f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"
-        )
-    class_dim = 0 if input.ndim == 1 else 1
-    if input._array.shape == target._array.shape:
-        if target._array.dtype.kind not in "fV":
-            raise RuntimeError(
-                "Expected floating point type for target with class probabilities, got "
-                f"{name_of(target._array.dtype)}"
-            )
-        log_p = FUNCTIONS["log_softmax"](input, class_dim)
-        return _with_probabilities(log_p, target, weight, reduction, label_smoothing, class_dim)
-    log_p = FUNCTIONS["log_softmax"](input, class_dim)
-    loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
-    if label_smoothing == 0:
-        return loss
-    uniform = _uniform_part(log_p, target, weight, ignore_index, reduction, class_dim)
-    return loss * (1 - label_smoothing) + uniform * (label_smoothing / input.shape[class_dim])
+    """``exp(input) - target * input``; ``input - target * log(input + eps)`` unless log_input.
+
+    ``full`` adds Stirling's approximation of ``log(target!)`` for targets above 1.
+    """
+    reduction = checked_reduction(reduction, size_average, reduce)
+    if log_input:
+        losses = input.exp() - target * input
+    else:
+        losses = input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        losses = losses + stirling.masked_fill(target <= 1, 0)
+    return reduced(losses, reduction)
 
 
-def _class_shape(weight: Any, ndim: int, class_dim: int) -> Any:
-    """``weight`` so that it broadcasts along the class dimension."""
-    return weight.reshape(tuple(-1 if d == class_dim else 1 for d in range(ndim)))
-
-
-def _with_probabilities(
-    log_p: Any, target: Any, weight: Any, reduction: str, smoothing: float, class_dim: int
+def gaussian_nll_loss(
+    input: Any,
+    target: Any,
+    var: Any,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
 ) -> Any:
-    if smoothing > 0:
-        target = target * (1 - smoothing) + smoothing / log_p.shape[class_dim]
-    products = log_p * target
-    if weight is not None:
-        products = products * _class_shape(weight, log_p.ndim, class_dim)
-    if reduction == "none":
-        return -products.sum(class_dim)
-    count = log_p.numel() // log_p.shape[class_dim]
-    return -products.sum() / (count if reduction == "mean" else 1)
+    """``(log(var) + (input - target) ** 2 / var) / 2`` with ``var`` at least ``eps``.
+
+    ``var`` has the input's shape, or its last dimension is 1 or missing, or it is a number;
+    ``full`` adds ``log(2 * pi) / 2``.
+    """
+    if isinstance(var, float):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = FUNCTIONS["full_like"](input.detach(), var)
+    elif bool((var < 0).any()):
+        raise ValueError("var has negative entry/entries")
+    if var.size() != input.size():
+        var = _fitting_variance(var, input)
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
+    var = var.clone()
+    with no_grad():
+        var.clamp_(min=eps)
+    losses = 0.5 * (var.log() + (input - target) ** 2 / var)
+    if full:
+        losses = losses + 0.5 * math.log(2 * math.pi)
+    return reduced(losses, reduction)
 
 
-def _uniform_part(
-    log_p: Any, target: Any, weight: Any, ignore_index: int, reduction: str, class_dim: int
-) -> Any:
-    """The loss against equal probabilities, of the targets that count."""
-    losses = -log_p
-    if weight is not None:
-        losses = losses * _class_shape(weight, log_p.ndim, class_dim)
-    losses = losses.sum(class_dim)
-    ignored = target == ignore_index
-    losses = losses.masked_fill(ignored, 0.0)
-    if reduction != "mean":
-        return _reduced(losses, reduction)
-    if weight is None:
-        return losses.sum() / (~ignored).sum()
-    return losses.sum() / weight[target.masked_fill(ignored, 0)].masked_fill(ignored, 0.0).sum()
+def _fitting_variance(var: Any, input: Any) -> Any:
+    """A variance that broadcasts against the input in one dimension."""
+    size, wanted = tuple(var.shape), tuple(input.shape)
+    if wanted[:-1] == size:
+        return var.unsqueeze(-1)
+    differing = [v for n, v in zip(wanted, size, strict=False) if n != v]
+    if len(size) == len(wanted) and differing == [1]:
+        return var
+    raise ValueError("var is of incorrect size")

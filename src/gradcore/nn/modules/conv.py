@@ -173,9 +173,7 @@ class _Conv(_ConvNd):
             "dilation": dilation,
             "output_padding": 0,
         }
-        self._setup(
-            in_channels, out_channels, geometry, groups, bias, padding_mode, device, dtype
-        )
+        self._setup(in_channels, out_channels, geometry, groups, bias, padding_mode, device, dtype)
 
     def forward(self, input: Any) -> Any:
         return self._conv_forward(input, self.weight, self.bias)
@@ -251,9 +249,7 @@ class _ConvTransposeNd(_ConvNd):
             "dilation": dilation,
             "output_padding": output_padding,
         }
-        self._setup(
-            in_channels, out_channels, geometry, groups, bias, padding_mode, device, dtype
-        )
+        self._setup(in_channels, out_channels, geometry, groups, bias, padding_mode, device, dtype)
 
     def forward(self, input: Any, output_size: Any = None) -> Any:
         """``output_size`` chooses among the sizes that stride > 1 leaves open."""

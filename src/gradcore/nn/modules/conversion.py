@@ -120,7 +120,7 @@ def _check_dtype(dtype: Dtype) -> None:
 def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, Any, Any]:
     """(device, dtype, non_blocking, memory_format) of the forms that ``to`` takes."""
     memory_format = kwargs.pop("memory_format", None)
-    if args and isinstance(args[0], TensorBase) or "tensor" in kwargs:
+    if (args and isinstance(args[0], TensorBase)) or "tensor" in kwargs:
         names: tuple[str, ...] = ("tensor", "non_blocking", "copy")
     elif args and isinstance(args[0], Dtype):
         names = ("dtype", "non_blocking", "copy")

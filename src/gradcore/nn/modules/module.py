@@ -33,7 +33,7 @@ from .module_hooks import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
-from .module_state import StateMethods, _IncompatibleKeys as _IncompatibleKeys
+from .module_state import StateMethods, _IncompatibleKeys  # noqa: F401  (PyTorch has it here)
 from .module_walk import WalkMethods
 
 __all__ = [
@@ -379,5 +379,3 @@ def clear_gradient(parameter: Any, set_to_none: bool) -> None:
         else:
             grad.requires_grad_(False)
         grad.zero_()
-
-

@@ -138,9 +138,7 @@ class HookMethods:
         ``with_kwargs``: it is ``hook(module, args, kwargs)`` and may return both anew;
         ``prepend``: it runs before those registered earlier.
         """
-        handle = _add(
-            self._forward_pre_hooks, hook, prepend, self._forward_pre_hooks_with_kwargs
-        )
+        handle = _add(self._forward_pre_hooks, hook, prepend, self._forward_pre_hooks_with_kwargs)
         if with_kwargs:
             self._forward_pre_hooks_with_kwargs[handle.id] = True
         return handle

@@ -10,15 +10,13 @@ from typing import Any
 from ...autograd.hooks import RemovableHandle
 from ...autograd.modes import no_grad
 from ...autograd.variable import TensorBase
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from .module_hooks import WrappedHook
 
 EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 
 
-class _IncompatibleKeys(
-    namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])  # noqa: PYI024
-):
+class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """What ``load_state_dict`` returns."""
 
     __slots__ = ()
@@ -224,10 +222,11 @@ class StateMethods:
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(given)}"
             )
-        given: Any
-        if held.dim() == 0 and tuple(given.shape) == (1,):
+        if is_lazy(held) and is_lazy(given):
+            return None
+        if held.dim() == 0 and not is_lazy(given) and tuple(given.shape) == (1,):
             given = given[0]  # checkpoints of PyTorch 0.3 have no 0-d tensors
-        if given.shape != held.shape:
+        if not is_lazy(given) and given.shape != held.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {given.shape} from "
                 f"checkpoint, the shape in current model is {held.shape}."

@@ -198,7 +198,7 @@ class AvgPool3d(_AvgPoolNd):
     _function = staticmethod(F.avg_pool3d)
 
 
-class _AdaptiveAvgPoolNd(Module):
+class _AdaptiveNd(Module):
     """What the adaptive poolings share; ``_ndim`` is the number of spatial dimensions."""
 
     __constants__ = ["output_size"]
@@ -209,31 +209,35 @@ class _AdaptiveAvgPoolNd(Module):
         super().__init__()
         self.output_size = output_size
 
-    def forward(self, input: Any) -> Any:
+    def _sizes(self, input: Any) -> Any:
+        """The output's sizes, those that are None taken from the input."""
         size = self.output_size
         if self._ndim > 1 and not isinstance(size, int):
-            size = list_with_default(size, list(input.shape))
-        return type(self)._function(input, size)
+            return list_with_default(size, list(input.shape))
+        return size
+
+    def forward(self, input: Any) -> Any:
+        return type(self)._function(input, self._sizes(input))
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
 
 
-class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool1d(_AdaptiveNd):
     """Means over ``output_size`` even parts of (N, C, L) or (C, L)."""
 
     _ndim = 1
     _function = staticmethod(F.adaptive_avg_pool1d)
 
 
-class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool2d(_AdaptiveNd):
     """Means over even parts of (N, C, H, W); None in ``output_size``: the input's own size."""
 
     _ndim = 2
     _function = staticmethod(F.adaptive_avg_pool2d)
 
 
-class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool3d(_AdaptiveNd):
     """Means over even parts of (N, C, D, H, W); None in ``output_size``: the input's own size."""
 
     _ndim = 3
