@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from . import _utils
 from .dataset import Dataset, IterableDataset
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
@@ -17,6 +18,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 default_collate = _utils.collate.default_collate
 default_convert = _utils.collate.default_convert
+get_worker_info = _utils.worker.get_worker_info
 
 _FIXED = (
     "batch_size",
@@ -26,11 +28,6 @@ _FIXED = (
     "dataset",
     "persistent_workers",
 )
-
-
-def get_worker_info() -> None:
-    """What a worker process knows of itself; None in the main process."""
-    return None
 
 
 class _InfiniteConstantSampler:
@@ -49,14 +46,19 @@ class DataLoader(Generic[T_co]):
         batch_size: samples per batch; None: samples as they are.
         shuffle: a new random order every epoch, which follows ``manual_seed``.
         sampler: indices in another order. batch_sampler: lists of indices.
-        num_workers: must be 0 in this version (RuntimeError): batches are made in this process.
+        num_workers: processes that make the batches; 0: they are made in this one.
         collate_fn: makes a batch of a list of samples.
         pin_memory: put tensors into page-locked memory; warns where there is no GPU.
         drop_last: leave out a last batch that is not full.
-        timeout, worker_init_fn, multiprocessing_context, prefetch_factor, persistent_workers,
-            in_order: concern worker processes.
+        timeout: seconds to wait for a batch of the workers (RuntimeError); 0: for ever.
+        worker_init_fn: called in every worker with its number, after its generators were seeded
+            with a number drawn from ``generator`` plus its own.
+        multiprocessing_context: how workers start: a context, or the name of a start method.
         generator: where random numbers come from; None: the default generator.
+        prefetch_factor: batches that each worker makes ahead; None: 2.
+        persistent_workers: keep the workers, and what they know, for the next epoch.
         pin_memory_device: deprecated.
+        in_order: return batches in the sampler's order, not as soon as they are made.
 
     Raises:
         ValueError: options that exclude each other, or out of range.
@@ -90,7 +92,7 @@ class DataLoader(Generic[T_co]):
         _check_worker_options(num_workers, timeout, prefetch_factor, persistent_workers)
         self.dataset = dataset
         self.num_workers = num_workers
-        self.prefetch_factor = prefetch_factor
+        self.prefetch_factor = 2 if num_workers > 0 and prefetch_factor is None else prefetch_factor
         self.pin_memory = pin_memory
         self.pin_memory_device = pin_memory_device
         self.timeout = timeout
@@ -103,26 +105,29 @@ class DataLoader(Generic[T_co]):
         if self._iterable:
             _refuse_order(shuffle, sampler, batch_sampler)
         _check_combination(batch_size, bool(shuffle), sampler, batch_sampler, drop_last)
-        if batch_sampler is not None:
-            batch_size = None
-        if sampler is None:
-            sampler = self._default_sampler(bool(shuffle))
-        if batch_size is not None and batch_sampler is None:
-            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
-        self.batch_size = batch_size
-        self.drop_last = drop_last
-        self.sampler = sampler
-        self.batch_sampler = batch_sampler
+        self._set_order(batch_size, bool(shuffle), sampler, batch_sampler, drop_last)
         if collate_fn is None:
             collate_fn = default_collate if self._auto_collation else default_convert
         self.collate_fn = collate_fn
         self._length_told: int | None = None
-        if num_workers > 0:
-            raise RuntimeError(
-                "DataLoader: num_workers > 0 is not supported yet: worker processes come with a "
-                "later version, use num_workers=0"
-            )
+        self._iterator: Any = None
         self._initialized = True
+        _warn_of_many_workers(num_workers)
+
+    def _set_order(
+        self, batch_size: int | None, shuffle: bool, sampler: Any, batch_sampler: Any, drop: bool
+    ) -> None:
+        """Set the samplers, and the attributes that describe the batches."""
+        if batch_sampler is not None:
+            batch_size = None
+        if sampler is None:
+            sampler = self._default_sampler(shuffle)
+        if batch_size is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop)
+        self.batch_size = batch_size
+        self.drop_last = drop
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler
 
     def _default_sampler(self, shuffle: bool) -> Any:
         if self._iterable:
@@ -178,8 +183,16 @@ class DataLoader(Generic[T_co]):
     def _index_sampler(self) -> Any:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def __iter__(self) -> _SingleProcessIterator:
-        return _SingleProcessIterator(self)
+    def __iter__(self) -> Any:
+        if self.num_workers == 0:
+            return _utils.iterators.SingleProcessIterator(self)
+        if not self.persistent_workers:
+            return _utils.iterators.MultiProcessIterator(self)
+        if self._iterator is None:
+            self._iterator = _utils.iterators.MultiProcessIterator(self)
+        else:
+            self._iterator.restart()
+        return self._iterator
 
     def __len__(self) -> int:
         """The number of batches; TypeError where the dataset or sampler has no length."""
@@ -190,51 +203,6 @@ class DataLoader(Generic[T_co]):
             return length
         size = self.batch_size
         return length // size if self.drop_last else -(-length // size)
-
-
-class _SingleProcessIterator:
-    """One epoch, made in this process."""
-
-    def __init__(self, loader: DataLoader) -> None:
-        self._pin = _can_pin(loader)
-        if loader.timeout != 0:
-            raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
-        self._loader = loader
-        self._length_told = loader._length_told
-        self._index_sampler = loader._index_sampler
-        self._sampler_iter = iter(self._index_sampler)
-        # Workers would start from this number. PyTorch draws it without workers too, before a
-        # RandomSampler draws its seed: both shape what a program's generator gives afterwards.
-        self._base_seed = draw_seed(loader.generator)
-        make = _utils.fetch.IterableFetcher if loader._iterable else _utils.fetch.MapFetcher
-        self._fetcher = make(
-            loader.dataset, loader._auto_collation, loader.collate_fn, loader.drop_last
-        )
-        self._num_yielded = 0
-
-    def __iter__(self) -> _SingleProcessIterator:
-        return self
-
-    def __next__(self) -> Any:
-        data = self._fetcher.fetch(next(self._sampler_iter))
-        if self._pin:
-            data = _utils.pin_memory.pin_memory(data)
-        self._num_yielded += 1
-        told = self._length_told
-        if told is not None and self._num_yielded > told and self._loader._iterable:
-            warnings.warn(
-                f"Length of IterableDataset {self._loader.dataset} was reported to be {told}"
-                f"(when accessing len(dataloader)), but {self._num_yielded} samples have been "
-                "fetched. ",
-                stacklevel=2,
-            )
-        return data
-
-    def __len__(self) -> int:
-        return len(self._index_sampler)
-
-    def __getstate__(self) -> Any:
-        raise NotImplementedError("{} cannot be pickled", type(self).__name__)
 
 
 def _check_worker_options(
@@ -256,6 +224,22 @@ def _check_worker_options(
         raise ValueError("prefetch_factor option should be non-negative")
     if persistent and num_workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def _warn_of_many_workers(num_workers: int) -> None:
+    if hasattr(os, "sched_getaffinity"):
+        most, reservation = len(os.sched_getaffinity(0)), ""
+    else:
+        most, reservation = os.cpu_count() or num_workers, " (`cpuset` is not taken into account)"
+    if num_workers > most:
+        warnings.warn(
+            f"This DataLoader will create {num_workers} worker processes in total. Our suggested "
+            f"max number of worker in current system is {most}{reservation}, which is smaller than "
+            "what this DataLoader is going to create. Please be aware that excessive worker "
+            "creation might get DataLoader running slow or even freeze, lower the worker number to "
+            "avoid potential slowness/freeze if necessary.",
+            stacklevel=3,
+        )
 
 
 def _refuse_order(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
@@ -292,25 +276,3 @@ def _check_combination(
         raise ValueError(
             "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
         )
-
-
-def _can_pin(loader: DataLoader) -> bool:
-    """Whether to pin; warns where ``pin_memory`` can have no effect."""
-    if not loader.pin_memory:
-        return False
-    if loader.pin_memory_device:
-        warnings.warn(
-            "pin_memory_device is deprecated, the current accelerator will be used as the device,"
-            f"ignore pin_memory_device='{loader.pin_memory_device}'.",
-            stacklevel=4,
-        )
-    from ... import cuda
-
-    if cuda.is_available():
-        return True
-    warnings.warn(
-        "'pin_memory' argument is set as true but no accelerator is found, then device pinned "
-        "memory won't be used.",
-        stacklevel=4,
-    )
-    return False

@@ -208,9 +208,7 @@ class Subset(Dataset[T_co]):
         return len(self.indices)
 
 
-def random_split(
-    dataset: Dataset, lengths: Sequence[float], generator: Any = None
-) -> list[Subset]:
+def random_split(dataset: Dataset, lengths: Sequence[float], generator: Any = None) -> list[Subset]:
     """Random subsets that do not overlap.
 
     Args:
@@ -223,9 +221,7 @@ def random_split(
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         sizes = _sizes_of_fractions(lengths, size)
     if sum(sizes) != size:
-        raise ValueError(
-            "Sum of input lengths does not equal the length of the input dataset!"
-        )
+        raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     order = FUNCTIONS["randperm"](size, generator=generator).tolist()
     ends = itertools.accumulate(sizes)
     return [Subset(dataset, order[end - n : end]) for end, n in zip(ends, sizes, strict=True)]

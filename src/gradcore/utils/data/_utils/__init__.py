@@ -2,4 +2,6 @@
 
 from . import collate as collate
 from . import fetch as fetch
+from . import iterators as iterators
 from . import pin_memory as pin_memory
+from . import worker as worker

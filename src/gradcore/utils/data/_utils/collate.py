@@ -27,6 +27,7 @@ def _is_text_or_object(array: Any) -> bool:
 def _rebuilt(original: Any, changed: Any, fallback: type) -> Any:
     """``changed`` (a dict or a list) in a container like ``original``; in a plain one if it has
     no suitable ``copy``, item assignment or constructor."""
+    clone: Any
     try:
         if isinstance(original, collections.abc.MutableMapping):
             clone = copy.copy(original)

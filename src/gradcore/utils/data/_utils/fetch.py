@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -28,14 +29,9 @@ class IterableFetcher:
             raise StopIteration
         if not self.batched:
             return self.collate_fn(next(self.stream))
-        data = []
-        for _ in index:
-            try:
-                data.append(next(self.stream))
-            except StopIteration:
-                self.ended = True
-                break
-        if not data or (self.drop_last and len(data) < len(index)):
+        data = list(itertools.islice(self.stream, len(index)))
+        self.ended = len(data) < len(index)
+        if not data or (self.drop_last and self.ended):
             raise StopIteration
         return self.collate_fn(data)
 
