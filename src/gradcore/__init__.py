@@ -90,10 +90,11 @@ __version__ = "0.1.0"
 globals().update({name: f for name, f in _FUNCTIONS.items() if not name.startswith("_")})
 
 _SUBMODULES = (
-    "cuda", "fft", "hub", "linalg", "nn", "optim", "random", "serialization", "signal", "special",
-    "summary", "utils",
+    "cuda", "fft", "func", "hub", "linalg", "nn", "optim", "random", "serialization", "signal",
+    "special", "summary", "utils", "vision",
 )  # fmt: skip
-_FROM_SERIALIZATION = ("load", "save")
+# Names of the package that live in a submodule which loads on first use.
+_FROM_SUBMODULES = {"load": "serialization", "save": "serialization", "vmap": "func"}
 
 __all__ = sorted(
     {
@@ -101,7 +102,7 @@ __all__ = sorted(
         *_settings,
         *(n for n in _FUNCTIONS if not n.startswith("_")),
         *_SUBMODULES,
-        *_FROM_SERIALIZATION,
+        *_FROM_SUBMODULES,
         "autograd",
     }
 )
@@ -113,10 +114,9 @@ def __getattr__(name: str):
         import importlib
 
         return importlib.import_module(f"{__name__}.{name}")
-    if name in _FROM_SERIALIZATION:
-        from . import serialization
-
-        globals()[name] = getattr(serialization, name)
+    if name in _FROM_SUBMODULES:
+        module = __getattr__(_FROM_SUBMODULES[name])
+        globals()[name] = getattr(module, name)
         return globals()[name]
     if name == "bfloat16":
         from .backends.dtype import bfloat16
