@@ -118,6 +118,12 @@ def __getattr__(name: str):
         module = __getattr__(_FROM_SUBMODULES[name])
         globals()[name] = getattr(module, name)
         return globals()[name]
+    if not name.startswith("_"):
+        from .nn import top_level
+
+        if name in top_level.NAMES:
+            globals()[name] = getattr(top_level, name)
+            return globals()[name]
     if name == "bfloat16":
         from .backends.dtype import bfloat16
 

@@ -14,7 +14,6 @@ def signal(*shape):
     return lambda rng: rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape)
 
 
-
 def c2c(x, axes, scale, inverse):
     if not inverse:
         return np.fft.fftn(x, axes=axes, norm=SCALES[scale])
@@ -48,8 +47,10 @@ def round_trip(gc, x):
     return gc.istft(frames, 6, 2, window=window, length=x.shape[-1])
 
 
-WAYS = [{"axes": a, "scale": s, "inverse": i}
-        for a, s, i in (((1,), "none", False), ((0, 1), "root", True), ((1, 0), "full", False))]
+WAYS = [
+    {"axes": a, "scale": s, "inverse": i}
+    for a, s, i in (((1,), "none", False), ((0, 1), "root", True), ((1, 0), "full", False))
+]
 
 ROWS = [
     Row(op="fft_c2c", inputs=(signal(3, 4),), params=WAYS, reference=c2c),

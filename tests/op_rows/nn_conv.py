@@ -134,3 +134,10 @@ ROWS += [
         reference=conv_weight)
     for p in CASES
 ]  # fmt: skip
+# An output padding that is not below the stride: the input has room for windows beyond y.
+ROWS += [
+    Row(op="conv_input", inputs=((2, 6, 3, 4), W), reference=conv_input,
+        params=[dict(geometry(1, 0, 2), input_size=(8, 7))]),
+    Row(op="conv_weight", inputs=((2, 4, 8, 7), (2, 6, 3, 4)), reference=conv_weight,
+        params=[dict(geometry(1, 0, 2), kernel_size=(3, 2))]),
+]  # fmt: skip

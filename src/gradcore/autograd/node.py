@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..ops.op import Op, Plan
+from ..ops.op import Op, Plan, Rule
 from .hooks import RemovableHandle
 from .state import state
 from .straight import straight
@@ -166,7 +166,29 @@ class OpNode(Node):
 
     def run_recorded(self, grads: list) -> Sequence[Any]:
         """The gradients of the arguments as Tensors, computed by recorded operations."""
-        return self._call_rules(grads + self.unpack(create_graph=True), create_graph=True)
+        results = self._call_rules(grads + self.unpack(create_graph=True), create_graph=True)
+        for index, rule, sources in self.plan.calls:
+            result = results[index]
+            if isinstance(result, TensorBase) and not result._rg and state.recording:
+                results[index] = self._tied(result, rule, sources)
+        return results
+
+    def _tied(self, result: TensorBase, rule: Rule, sources: tuple) -> TensorBase:
+        """``result`` with a history if the rule uses something that has one.
+
+        PyTorch's formulas are operations on what they use, and so require grad with it even
+        where the result does not change: the second derivative of relu is zero, not missing.
+        """
+        names = {"argument", "out", "all argument"}
+        used = [self.plan.saves[s - self.outputs] for s in sources if s >= self.outputs]
+        used = [(what, index) for what, index in used if what in names]
+        if rule.op.tied or any(what != "argument" for what, _ in used):
+            positions: Any = range(len(self.edges))
+        else:
+            positions = [index for _, index in used]
+        edges = [(self.edges[i], self.slots[i] if self.slots else 0) for i in positions]
+        edges = [edge for edge in edges if edge[0] is not None]
+        return Constant.of(result, edges) if edges else result
 
     def _call_rules(self, values: list, create_graph: bool) -> list:
         results: list[Any] = [None] * len(self.edges)
@@ -232,7 +254,8 @@ class OpNode(Node):
         if not create_graph:
             return array
         output = wrap(array)
-        output._rg, output._node, output._nr = True, self, index
+        if index in self.op.differentiable:
+            output._rg, output._node, output._nr = True, self, index
         return output
 
 
@@ -257,6 +280,32 @@ class OutputsNode(OpNode):
         for i in asked:
             if values[i] is None:
                 values[i] = zeros_for(known, *self.output_meta(i), create_graph)
+
+
+class Constant(Node):
+    """The history of a tensor that was computed from others but does not change with them."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, tensor: TensorBase, edges: list[tuple[Any, int]]) -> TensorBase:
+        """``tensor`` anew, depending on what ``edges`` lead to with a derivative of zero."""
+        node = cls()
+        node.seq, node.extras = next(sequence), None
+        node.edges = [edge for edge, _ in edges]
+        node.slots = [slot for _, slot in edges]
+        node.shape, node.dtype = tensor._array.shape, tensor._array.dtype
+        out = wrap(tensor._array)
+        out._rg, out._node = True, node
+        return out
+
+    def run(self, grads: list, create_graph: bool) -> Sequence[Any]:
+        zeros = []
+        for edge, slot in zip(self.edges, self.slots or (), strict=True):
+            leaf = isinstance(edge, TensorBase)
+            meta = (edge._array.shape, edge._array.dtype) if leaf else edge.output_meta(slot)
+            zeros.append(zeros_for(grads[0], *meta, create_graph))
+        return zeros
 
 
 class Packed:

@@ -15,7 +15,7 @@ from .operand import require_tensor
 from .padding import pad
 from .promotion import name_of
 from .registry import public
-from .shape import sum_to
+from .shape import basic_index, sum_to
 
 
 def out_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
@@ -139,6 +139,17 @@ def _channel_sum(g: Any) -> Any:
     return sum_to(g, shape=(1, channels) + (1,) * (g.ndim - 2)).reshape((channels,))
 
 
+def _shortened(out: Any, shape: tuple[int, ...]) -> Any:
+    """A convolution's output cut to ``shape``.
+
+    An output padding of at least the stride makes the input of a transposed convolution's adjoint
+    long enough for further windows.
+    """
+    if tuple(out.shape) == tuple(shape):
+        return out
+    return basic_index(out, key=tuple(slice(0, n) for n in shape))
+
+
 def _geometry(stride, padding, dilation, groups) -> dict:
     return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
@@ -153,8 +164,8 @@ conv.vjp(
     b=_channel_sum,
 )
 conv_input.vjp(
-    y=lambda g, w, stride, padding, dilation, groups: conv(
-        g, w.conj(), **_geometry(stride, padding, dilation, groups)
+    y=lambda g, w, y_shape, stride, padding, dilation, groups: _shortened(
+        conv(g, w.conj(), **_geometry(stride, padding, dilation, groups)), y_shape
     ),
     w=lambda g, y, w_shape, stride, padding, dilation, groups: conv_weight(
         g, y.conj(), kernel_size=w_shape[2:], **_geometry(stride, padding, dilation, groups)
@@ -165,8 +176,8 @@ conv_weight.vjp(
     x=lambda g, y, x_shape, stride, padding, dilation, groups: conv_input(
         y.conj(), g, input_size=x_shape[2:], **_geometry(stride, padding, dilation, groups)
     ),
-    y=lambda g, x, stride, padding, dilation, groups: conv(
-        x.conj(), g, **_geometry(stride, padding, dilation, groups)
+    y=lambda g, x, y_shape, stride, padding, dilation, groups: _shortened(
+        conv(x.conj(), g, **_geometry(stride, padding, dilation, groups)), y_shape
     ),
 )
 

@@ -35,7 +35,7 @@ class Rule:
         self.op = op
         self.argument = argument
         self.fn = fn
-        self.names = fn.__code__.co_varnames[: fn.__code__.co_argcount]
+        self.names = _parameters(fn)
         self.kernels: dict[type, Callable[..., Any]] = {}
         for name in self.names:
             op.check_saveable(name, argument)
@@ -49,6 +49,12 @@ class Rule:
             return kernel
 
 
+def _parameters(fn: Callable[..., Any]) -> tuple[str, ...]:
+    code = fn.__code__
+    names = code.co_varnames[: code.co_argcount]
+    return names[1:] if hasattr(fn, "__self__") else names
+
+
 class Plan:
     """What one call keeps and computes, given which of its arguments need a gradient."""
 
@@ -58,9 +64,9 @@ class Plan:
         saves: list[str] = []
         calls = []
         for index, need in enumerate(needed):
-            rule = op.rule_for(index)
-            if not need or rule is None:
+            if not need:
                 continue
+            rule = op.rule_for(index)
             for name in rule.names:
                 if not _is_gradient(name) and name != "index" and name not in saves:
                     saves.append(name)
@@ -102,7 +108,8 @@ class Op:
 
     ``outputs`` is the number of results; ``promotion`` says what happens to the arguments' dtypes
     before the body runs ("same", "float", "compare", or None: nothing); ``view`` that the result
-    shares the first argument's memory; ``differentiable`` lists the outputs that have gradients.
+    shares the first argument's memory; ``differentiable`` lists the outputs that have gradients;
+    ``tied`` that gradients depend on all arguments in PyTorch's eyes, whatever the rules name.
     """
 
     def __init__(self, body: Callable[..., Any], **flags: Any) -> None:
@@ -111,6 +118,7 @@ class Op:
         self.pointwise: bool = flags.pop("pointwise", False)
         self.promotion: str | None = flags.pop("promotion", "same" if self.pointwise else None)
         self.view: bool = flags.pop("view", False)
+        self.tied: bool = flags.pop("tied", False)
         self.outputs: int = flags.pop("outputs", 1)
         self.differentiable: tuple[int, ...] = flags.pop(
             "differentiable", tuple(range(self.outputs))
@@ -144,10 +152,15 @@ class Op:
             self.rules[argument] = Rule(self, argument, fn)
         return self
 
-    def rule_for(self, index: int) -> Rule | None:
+    def rule_for(self, index: int) -> Rule:
+        """The rule of argument ``index``; one that raises RuntimeError where there is none."""
         if self.variadic and index >= self.arity - 1:
             index = self.arity - 1
-        return self.rules.get(self.arguments[index])
+        argument = self.arguments[index]
+        return self.rules.get(argument) or Rule(self, argument, self.raise_not_implemented)
+
+    def raise_not_implemented(self, g: Any) -> Any:
+        raise RuntimeError(f"derivative for aten::{self.name} is not implemented")
 
     def plan(self, needed: tuple[bool, ...]) -> Plan:
         try:
