@@ -153,7 +153,7 @@ class OpNode(Node):
 
     def run(self, grads: list, create_graph: bool) -> Sequence[Any]:
         if create_graph:
-            return self.run_recorded(grads)
+            return self.run_recorded(grads + self.unpack(create_graph))
         return self.run_raw(grads[0])
 
     def run_raw(self, g: Any) -> Sequence[Any]:
@@ -164,9 +164,9 @@ class OpNode(Node):
             run = plan.runners[type(g)] = straight(plan, len(self.edges), g, _NAMES)
         return run(self, g)
 
-    def run_recorded(self, grads: list) -> Sequence[Any]:
+    def run_recorded(self, values: list) -> Sequence[Any]:
         """The gradients of the arguments as Tensors, computed by recorded operations."""
-        results = self._call_rules(grads + self.unpack(create_graph=True), create_graph=True)
+        results = self._call_rules(values, create_graph=True)
         for index, rule, sources in self.plan.calls:
             result = results[index]
             if isinstance(result, TensorBase) and not result._rg and state.recording:
@@ -271,7 +271,7 @@ class OutputsNode(OpNode):
     def run(self, grads: list, create_graph: bool) -> Sequence[Any]:
         values = grads + self.unpack(create_graph)
         self._materialize(values, len(grads), create_graph)
-        return self._call_rules(values, create_graph)
+        return self.run_recorded(values) if create_graph else self._call_rules(values, False)
 
     def _materialize(self, values: list, count: int, create_graph: bool) -> None:
         """Zeros for the gradients of outputs that nothing used, where a rule asks for them."""

@@ -84,7 +84,7 @@ def _add_bias(out: Any, b: Any) -> Any:
     return out if b is None else out + b.reshape((1, -1) + (1,) * (out.ndim - 2))
 
 
-@op(name="conv", grad_name="ConvolutionBackward0")
+@op(name="conv", grad_name="ConvolutionBackward0", tied=True)
 def conv(xp, x, w, b=None, *, stride, padding, dilation, groups):
     """Cross-correlation of x (N, C, *S) with w (O, C / groups, *K), plus b (O,)."""
     kernel = w.shape[2:]
@@ -97,7 +97,7 @@ def conv(xp, x, w, b=None, *, stride, padding, dilation, groups):
     return _add_bias(xp.ascontiguousarray(result.reshape((x.shape[0], w.shape[0], *out))), b)
 
 
-@op(name="conv_input", grad_name="ConvolutionBackward0")
+@op(name="conv_input", grad_name="ConvolutionBackward0", tied=True)
 def conv_input(xp, y, w, b=None, *, input_size, stride, padding, dilation, groups):
     """The adjoint of conv in x, i.e. the transposed convolution of y (N, O, *out)."""
     kernel, n = w.shape[2:], w.ndim - 2
@@ -120,7 +120,7 @@ def conv_input(xp, y, w, b=None, *, input_size, stride, padding, dilation, group
     return _add_bias(xp.ascontiguousarray(x[inner(input_size, padding)]), b)
 
 
-@op(name="conv_weight", grad_name="ConvolutionBackward0")
+@op(name="conv_weight", grad_name="ConvolutionBackward0", tied=True)
 def conv_weight(xp, x, y, *, kernel_size, stride, padding, dilation, groups):
     """The adjoint of conv in w: from x (N, C, *S) and y (N, O, *out) to (O, C / groups, *K)."""
     out = y.shape[2:]

@@ -54,7 +54,7 @@ squared_difference.vjp(x=lambda g, x, y: g * (x - y) * 2, y=lambda g, x, y: g * 
 # --------------------------------------------------------------- negative log likelihood
 
 
-@op(outputs=2, differentiable=(0,))
+@op(outputs=2, differentiable=(0,), tied=True)
 def nll_loss(xp, x, target, weight=None, *, ignore_index, reduction):
     """``-weight[t] * x[:, t]`` for each target t: (loss, sum of the weights that counted).
 

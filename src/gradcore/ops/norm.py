@@ -170,7 +170,7 @@ def _channel_shape(x: Any) -> tuple[int, ...]:
     return (1, x.shape[1]) + (1,) * (x.ndim - 2)
 
 
-@op(grad_name="NativeBatchNormBackward0")
+@op(grad_name="NativeBatchNormBackward0", tied=True)
 def batch_norm_fixed(xp, x, mean, var, weight=None, bias=None, *, eps):
     """Batch norm in evaluation: one multiplication and one addition per element."""
     shape = _channel_shape(x)

@@ -44,7 +44,13 @@ def _windows_flat(xp: Any, framed: Any, out: Sequence[int], geometry: Sequence[t
     return view.reshape((*view.shape[: 2 + len(out)], -1))
 
 
-@op(name="max_pool", outputs=2, differentiable=(0,), grad_name="MaxPool2DWithIndicesBackward0")
+@op(
+    name="max_pool",
+    outputs=2,
+    differentiable=(0,),
+    grad_name="MaxPool2DWithIndicesBackward0",
+    tied=True,
+)
 def max_pool(xp, x, *, kernel, stride, padding, dilation, ceil_mode):
     """Maxima of windows, and where they were: flat positions in each input plane."""
     geometry = [
@@ -120,7 +126,7 @@ def _window_sizes(
     return total.astype(x.dtype)
 
 
-@op(grad_name="AvgPool2DBackward0")
+@op(grad_name="AvgPool2DBackward0", tied=True)
 def avg_pool(xp, x, *, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
     """Means of windows; ``divisor`` (or None) replaces the number of elements."""
     geometry = [(k, s, p, 1, ceil_mode) for k, s, p in zip(kernel, stride, padding, strict=True)]
@@ -274,7 +280,7 @@ def avg_pool3d(
 # ------------------------------------------------------------------------------ adaptive
 
 
-@op(grad_name="AdaptiveAvgPool2DBackward0")
+@op(grad_name="AdaptiveAvgPool2DBackward0", tied=True)
 def adaptive_avg_pool(xp, x, *, output_size):
     """Means over ``output_size`` nearly equal parts of each spatial dimension."""
     for axis, n in enumerate(output_size):

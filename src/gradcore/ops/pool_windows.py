@@ -46,7 +46,7 @@ def _adaptive_table(xp: Any, size: int, parts: int) -> Any:
     return xp.asarray(rows, dtype="int64").reshape((parts, longest))
 
 
-@op(outputs=2, differentiable=(0,), grad_name="AdaptiveMaxPool2DBackward0")
+@op(outputs=2, differentiable=(0,), grad_name="AdaptiveMaxPool2DBackward0", tied=True)
 def adaptive_max_pool(xp, x, *, output_size):
     """Maxima over ``output_size`` nearly equal parts of (N, C, *), and their flat positions."""
     sizes = zip(x.shape[2:], output_size, strict=True)

@@ -26,6 +26,7 @@ def _frequencies(first: Any, n: int, d: float, options: dict) -> Any:
 
 def fftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
     """The frequencies of ``fft`` of n points that are ``d`` apart: 0, 1, … -1 over n d."""
+
     def numbers(options: dict) -> Any:
         return cat([arange(0, (n + 1) // 2, **options), arange(-(n // 2), 0, **options)])
 

@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.engine import gradient_edge
 from ..autograd.inplace import bump, check_writable, writable
+from ..autograd.node import Constant
+from ..autograd.state import state
 from ..autograd.variable import TensorBase, wrap
 from ..backends.default import default_dtype
 from ..backends.device import device as Device
@@ -327,6 +330,9 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     if p is not None:
         return result.bernoulli_(p, generator=generator)
     draw("fill_bernoulli", result._array, generator, input._array)
+    if input.requires_grad and state.recording and out is None:
+        # As PyTorch's: a draw has a history, but its derivative is zero.
+        return Constant.of(result, [gradient_edge(input)])
     return result
 
 
