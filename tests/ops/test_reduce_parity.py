@@ -217,7 +217,7 @@ def test_named_results():
     result = gradcore.tensor([1.0, 4.0, 2.0]).max(0)
     values, indices = result
     assert result.values is values and result.indices is indices
-    assert repr(result).startswith("gradcore.return_types.max(\nvalues=tensor(4.),\nindices=")
+    assert repr(result).startswith("torch.return_types.max(\nvalues=tensor(4.),\nindices=")
     with pytest.raises(TypeError, match="takes a 2-sequence"):
         type(result)([values])
     assert pickle.loads(pickle.dumps(type(result)((1, 2)))) == (1, 2)

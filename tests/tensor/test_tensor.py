@@ -59,7 +59,7 @@ def test_default_dtype():
 def test_dtype_names():
     assert torch.float is torch.float32
     assert torch.long is torch.int64
-    assert repr(torch.float32) == "gradcore.float32"
+    assert repr(torch.float32) == "torch.float32"
     assert pickle.loads(pickle.dumps(torch.int8)) is torch.int8
     assert torch.finfo(torch.float32).eps == 2**-23
     assert torch.iinfo(torch.int8).min == -128
@@ -100,7 +100,7 @@ def test_size():
     assert isinstance(x.shape, torch.Size)
     assert x.shape == (2, 3, 4)
     assert isinstance(x.shape[1:], torch.Size)
-    assert repr(x.shape) == "gradcore.Size([2, 3, 4])"
+    assert repr(x.shape) == "torch.Size([2, 3, 4])"
     assert x.size(-1) == 4
     assert x.shape.numel() == 24
     assert (x.dim(), x.ndim, len(x), x.numel()) == (3, 3, 2, 24)
@@ -171,7 +171,7 @@ def test_to():
 def test_bfloat16():
     pytest.importorskip("ml_dtypes")
     x = torch.tensor([1.0, 2.5], dtype=torch.bfloat16)
-    assert str(x.dtype) == "gradcore.bfloat16"
+    assert str(x.dtype) == "torch.bfloat16"
     assert (x * 2 + 1).tolist() == [3, 6]
     assert (x + torch.ones(2)).dtype is torch.float32
     assert torch.exp(torch.zeros(2, dtype=torch.bfloat16)).dtype is torch.bfloat16
@@ -265,7 +265,7 @@ def test_tensor_types():
     assert isinstance(x, torch.FloatTensor)
     assert not isinstance(x, torch.LongTensor)
     assert torch.LongTensor(2, 3).shape == (2, 3)
-    assert x.type() == "gradcore.FloatTensor"
+    assert x.type() == "torch.FloatTensor"
     assert x.type(torch.LongTensor).dtype is torch.int64
     assert x.type("torch.DoubleTensor").dtype is torch.float64
     assert x.type(torch.int8).dtype is torch.int8

@@ -66,8 +66,8 @@ class dtype:
         return self
 
 
-# What ``repr`` puts before a dtype's name; ``gradcore.as_torch`` sets it to "torch".
-PACKAGE_NAME = "gradcore"
+# What ``repr`` puts before the names of dtypes, sizes and types: printed text is PyTorch's.
+PACKAGE_NAME = "torch"
 
 
 def _category(numpy_dtype: np.dtype) -> int:

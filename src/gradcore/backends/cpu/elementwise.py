@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+# Name of an instruction -> a function that gives the same, and is faster on a big tile.
+FASTER: dict[str, Callable[..., Any]] = {}
 
 _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
