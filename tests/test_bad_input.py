@@ -120,3 +120,23 @@ def test_zero_batch_through_a_network():
     out.sum().backward()
     assert w.grad.shape == w.shape
     assert torch.linear(torch.ones(0, 3), torch.ones(2, 3)).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x, i: x[i],
+        lambda x, i: x.index_select(0, i),
+        lambda x, i: x.gather(0, i),
+        lambda x, i: x.take(i),
+        lambda x, i: torch.nn.functional.embedding(i, x.view(5, 1)),
+        lambda x, i: torch.zeros_like(x).index_add_(0, i, x[:1]),
+        lambda x, i: torch.zeros_like(x).scatter_(0, i, 1.0),
+    ],
+)
+@pytest.mark.parametrize("index", [5, -6])
+def test_index_out_of_range_on_every_device(device, use, index):
+    """CuPy itself would wrap around."""
+    x = torch.arange(5.0, device=device)
+    with pytest.raises((IndexError, RuntimeError), match=r"out of (range|bounds)"):
+        use(x, torch.tensor([index], device=device))

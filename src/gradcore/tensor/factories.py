@@ -291,9 +291,15 @@ def range_(start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, d
     return _from_host(values, out, device, requires_grad, pin_memory)
 
 
-def _spaced(start: Any, end: Any, steps: Any, numpy_dtype: Any) -> np.ndarray:
+def _spaced(name: str, start: Any, end: Any, steps: Any, numpy_dtype: Any) -> np.ndarray:
     """``steps`` evenly spaced numbers, computed from both ends towards the middle as PyTorch."""
-    steps = int(_number(steps))
+    steps = _number(steps)
+    if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments: 'steps' must be int, not "
+            f"{type(steps).__name__}"
+        )
+    steps = int(steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     wide = np.dtype("complex128") if numpy_dtype.kind == "c" else np.dtype("float64")
@@ -325,7 +331,7 @@ def linspace(start, end, steps=100, *, out=None, dtype=None, layout=strided, dev
     start, end = _number(start), _number(end)
     check_layout(layout)
     numpy_dtype = _space_dtype(start, end, dtype, out)
-    values = _spaced(start, end, steps, numpy_dtype).astype(numpy_dtype)
+    values = _spaced("linspace", start, end, steps, numpy_dtype).astype(numpy_dtype)
     return _from_host(values, out, device, requires_grad, pin_memory)
 
 
@@ -337,7 +343,8 @@ def logspace(start, end, steps=100, base=10.0, *, out=None, dtype=None, layout=s
     check_layout(layout)
     numpy_dtype = _space_dtype(start, end, dtype, out)
     with np.errstate(all="ignore"):
-        values = np.power(base, _spaced(start, end, steps, numpy_dtype)).astype(numpy_dtype)
+        values = np.power(base, _spaced("logspace", start, end, steps, numpy_dtype))
+        values = values.astype(numpy_dtype)
     return _from_host(values, out, device, requires_grad, pin_memory)
 
 

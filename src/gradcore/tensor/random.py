@@ -23,6 +23,7 @@ from ..backends.device import device as Device
 from ..backends.dtype import to_numpy_dtype
 from ..backends.registry import backend_for, backend_of, new
 from ..ops.operand import require_tensor, size_tuple
+from ..ops.promotion import name_of
 from ..ops.registry import public
 from .conversion import complete
 from .creation import resolve_device
@@ -340,6 +341,10 @@ def bernoulli(input, p=None, *, generator=None, out=None):
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices (int64) drawn with the weights in each row of ``input`` (n,) or (m, n)."""
     require_tensor("multinomial", "input", input)
+    if out is not None and out._array.dtype != np.int64:
+        raise RuntimeError(
+            f"multinomial expects Long tensor out, got: {name_of(out._array.dtype)}"
+        )
     backend, where = backend_of(input._array), input.device
     source = generator or generator_for(where)
     with backend.on(where):

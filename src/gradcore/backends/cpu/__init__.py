@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import argreduce, block_reduce, conv, copy, index, optim, pool, reduce, scan, softmax
+from . import (
+    argreduce,
+    block_reduce,
+    conv,
+    copy,
+    index,
+    normalization,
+    optim,
+    pool,
+    reduce,
+    scan,
+    softmax,
+)
 
 # Op name -> body with the op's signature (xp first); it may return NotImplemented to decline.
 OVERRIDES: dict[str, Callable[..., Any]] = {
@@ -21,6 +33,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     **block_reduce.OVERRIDES,
     **copy.OVERRIDES,
     **index.OVERRIDES,
+    **normalization.OVERRIDES,
     **reduce.OVERRIDES,
     **scan.OVERRIDES,
     **softmax.OVERRIDES,

@@ -35,7 +35,7 @@ _BLOCK = 1 << 15
 # -------------------------------------------------------------------------------- bounds
 
 
-def _raise_out_of_range(index: Array, size: int, axis: int, wraps: bool, name: str) -> None:
+def raise_out_of_range(index: Array, size: int, axis: int, wraps: bool, name: str) -> None:
     low = -size if wraps else 0
     bad = int(index[(index < low) | (index >= size)].flat[0])
     if name == "index_select":
@@ -57,7 +57,7 @@ def checked_index(xp: Any, index: Array, *, size: int, axis: int, wraps: bool, n
     if not index.size or np.maximum.reduce(index.view(np.uint64), axis=None) < size:
         return index
     if not wraps or index.min() < -size or index.max() >= size:
-        _raise_out_of_range(index, size, axis, wraps, name)
+        raise_out_of_range(index, size, axis, wraps, name)
     return np.where(index < 0, index + size, index)
 
 

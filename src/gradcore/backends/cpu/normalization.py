@@ -11,7 +11,8 @@ is in the L2 cache. Two layouts cover all of them:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -25,6 +26,14 @@ from .threads import parallel_for
 _BLOCK = 131_072
 # Elements that are worth waking a thread for.
 _GRAIN = 32_768
+# Blocks of columns are at least this wide: a row of fewer is a short loop.
+_NARROWEST = 64
+# Rows that are added up one after the other.
+_LONGEST_SUM = 512
+# A mean further than 4 standard deviations from the first guess costs the variance 4 bits.
+_FAR = 16
+# Elements of either dtype that end on a cache line.
+_LINE = 16
 
 
 def _is_plain(*arrays: np.ndarray | None) -> bool:
@@ -37,7 +46,11 @@ def _is_plain(*arrays: np.ndarray | None) -> bool:
 
 
 class _Columns:
-    """An array (N, C, ...) as a matrix (N, C * L), cut into blocks of whole channels."""
+    """An array (N, C, ...) as a matrix (N, C * L), cut into blocks of whole channels.
+
+    The rows of a block may lie a power of two apart, so that few of them fit the cache's sets at
+    once: what is used again goes to a dense scratch block.
+    """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.rows, self.channels = shape[0], shape[1]
@@ -47,8 +60,8 @@ class _Columns:
 
     def run(self, work: Callable[[slice, slice, list[slice]], None]) -> None:
         """Call `work(channels, columns, pieces of the rows)` for all blocks."""
-        per_block = max(1, _BLOCK // self.count)
-        step = max(1, _BLOCK // (per_block * self.length))
+        per_block = max(1, _BLOCK // self.count, _NARROWEST // self.length)
+        step = min(max(1, _BLOCK // (per_block * self.length)), _LONGEST_SUM)
         pieces = [slice(i, min(i + step, self.rows)) for i in range(0, self.rows, step)]
 
         def blocks(start: int, stop: int) -> None:
@@ -56,43 +69,81 @@ class _Columns:
                 last = min(first + per_block, stop)
                 work(slice(first, last), slice(first * self.length, last * self.length), pieces)
 
-        parallel_for(blocks, self.channels, -(-_GRAIN // self.count))
+        parallel_for(blocks, self.channels, max(per_block, -(-_GRAIN // self.count)))
+
+    @contextmanager
+    def scratch(
+        self, columns: slice, pieces: list[slice], dtype: np.dtype, count: int = 1
+    ) -> Iterator[list[np.ndarray]]:
+        """`count` dense arrays that hold one piece of those columns each."""
+        shape = (pieces[0].stop, columns.stop - columns.start)
+        size = -(-prod(shape) // _LINE) * _LINE
+        with scratch.borrow(count * size * dtype.itemsize) as memory:
+            whole = memory.view(dtype)
+            yield [whole[i * size :][: prod(shape)].reshape(shape) for i in range(count)]
 
     def means(self, totals: np.ndarray) -> np.ndarray:
         """The mean of each channel, from the sums of its columns."""
-        return np.add.reduce(totals.reshape(-1, self.length), axis=1) / totals.dtype.type(
-            self.count
-        )
+        if self.length > 1:
+            totals = np.add.reduce(totals.reshape(-1, self.length), axis=1)
+        return totals / totals.dtype.type(self.count)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """One value per channel as one per column."""
         return values if self.length == 1 else np.repeat(values, self.length)
 
 
-def _column_sums(x: np.ndarray, pieces: list[slice]) -> np.ndarray:
-    """Sums over the rows, as products with ones, which the BLAS computes."""
-    return sum(np.ones(len(x[rows]), x.dtype) @ x[rows] for rows in pieces)
+def _column_sums(x: np.ndarray) -> np.ndarray:
+    """Sums over the rows: a product with ones, which the BLAS computes."""
+    return np.ones(len(x), x.dtype) @ x
+
+
+def _column_moments(
+    x: np.ndarray, pieces: list[slice], layout: _Columns, block: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and variance of each channel of columns `x`, and what was taken from it.
+
+    `block` is filled with the last piece of x minus that. The variance comes from deviations from
+    the mean of the first row, in the same pass; where that is far from the mean of all, which
+    would cost digits, a second pass takes the mean itself.
+    """
+    centre = np.add.reduce(x[0].reshape(-1, layout.length), axis=1) / x.dtype.type(layout.length)
+    for again in (True, False):
+        spread = layout.spread(centre)
+        totals: Any = 0
+        squares: Any = 0
+        for rows in pieces:
+            part = np.subtract(x[rows], spread, block[: rows.stop - rows.start])
+            totals = totals + _column_sums(part)
+            squares = squares + np.einsum("nw,nw->w", part, part)
+        shift = layout.means(totals)
+        var = layout.means(squares) - shift * shift
+        if again and np.any(shift * shift > _FAR * var):
+            centre = centre + shift
+            continue
+        break
+    return centre + shift, np.maximum(var, 0), centre
 
 
 def _columns_forward(x, weight, bias, mean, var, out, layout, eps):
     x, out = x.reshape(layout.shape), out.reshape(layout.shape)
 
     def work(channels: slice, columns: slice, pieces: list[slice]) -> None:
-        block, target = x[:, columns], out[:, columns]
-        mean[channels] = layout.means(_column_sums(block, pieces))
-        centre = layout.spread(mean[channels])
-        squares: Any = 0
-        for rows in pieces:
-            deviation = np.subtract(block[rows], centre, target[rows])
-            squares = squares + np.einsum("nw,nw->w", deviation, deviation)
-        var[channels] = layout.means(squares)
-        scale = 1 / np.sqrt(var[channels] + x.dtype.type(eps))
-        scale = layout.spread(scale if weight is None else scale * weight[channels])
-        shift = None if bias is None else layout.spread(bias[channels])
-        for rows in pieces:
-            result = np.multiply(target[rows], scale, target[rows])
-            if shift is not None:
-                np.add(result, shift, result)
+        source = x[:, columns]
+        with layout.scratch(columns, pieces, x.dtype) as (block,):
+            moments = _column_moments(source, pieces, layout, block)
+            mean[channels], var[channels], centre = moments
+            scale = 1 / np.sqrt(var[channels] + x.dtype.type(eps))
+            scale = scale if weight is None else scale * weight[channels]
+            shift = (centre - mean[channels]) * scale
+            shift = layout.spread(shift if bias is None else shift + bias[channels])
+            scale, centre = layout.spread(scale), layout.spread(centre)
+            for rows in pieces:
+                part = block[: rows.stop - rows.start]
+                if len(pieces) > 1:
+                    np.subtract(source[rows], centre, part)
+                np.multiply(part, scale, part)
+                np.add(part, shift, out[rows, columns])
 
     layout.run(work)
 
@@ -104,23 +155,33 @@ def _columns_backward(g, x, weight, mean, var, grads, layout, eps):
     invstd = 1 / np.sqrt(var + x.dtype.type(eps))
 
     def work(channels: slice, columns: slice, pieces: list[slice]) -> None:
-        gradient, target = g[:, columns], grad_x[:, columns]
         centre = layout.spread(mean[channels])
         products: Any = 0
-        for rows in pieces:
-            deviation = np.subtract(x[rows, columns], centre, target[rows])
-            products = products + np.einsum("nw,nw->w", gradient[rows], deviation)
-        along = layout.means(products) * invstd[channels]  # mean(g * unit)
-        level = layout.means(_column_sums(gradient, pieces))
-        grad_weight[channels], grad_bias[channels] = along, level
-        along, level = layout.spread(along * invstd[channels]), layout.spread(level)
-        scale = invstd[channels] if weight is None else invstd[channels] * weight[channels]
-        scale = layout.spread(scale)
-        for rows in pieces:
-            part = np.multiply(target[rows], along, target[rows])
-            np.subtract(gradient[rows], part, part)
-            np.subtract(part, level, part)
-            np.multiply(part, scale, part)
+        totals: Any = 0
+        with layout.scratch(columns, pieces, x.dtype, 2) as blocks:
+
+            def load(rows: slice) -> tuple[np.ndarray, np.ndarray]:
+                deviation, gradient = (block[: rows.stop - rows.start] for block in blocks)
+                np.copyto(gradient, g[rows, columns])
+                return np.subtract(x[rows, columns], centre, deviation), gradient
+
+            for rows in pieces:
+                deviation, gradient = load(rows)
+                products = products + np.einsum("nw,nw->w", gradient, deviation)
+                totals = totals + _column_sums(gradient)
+            along = layout.means(products) * invstd[channels]  # mean(g * unit)
+            level = layout.means(totals)
+            grad_weight[channels], grad_bias[channels] = along, level
+            along, level = layout.spread(along * invstd[channels]), layout.spread(level)
+            scale = invstd[channels] if weight is None else invstd[channels] * weight[channels]
+            scale = layout.spread(scale)
+            for rows in pieces:
+                if len(pieces) > 1:
+                    deviation, gradient = load(rows)
+                np.multiply(deviation, along, deviation)
+                np.subtract(gradient, deviation, gradient)
+                np.subtract(gradient, level, gradient)
+                np.multiply(gradient, scale, grad_x[rows, columns])
 
     layout.run(work)
     grad_weight *= layout.count

@@ -19,6 +19,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     "avg_pool": pool.avg_pool,
     "avg_pool_backward": pool.avg_pool_backward,
     "bmm": cublas.matmul,
+    "checked_index": index.checked_index,
     "conv": conv.conv,
     "conv_input": conv.conv_input,
     "conv_weight": conv.conv_weight,

@@ -6,6 +6,7 @@ from math import prod
 from types import ModuleType
 from typing import Any
 
+from ..cpu.index import raise_out_of_range
 from .compile import C_TYPES, Array, arithmetic_dtype, launch, split_axis
 
 
@@ -71,3 +72,20 @@ def scatter_add(xp: ModuleType, x: Array, index: Array, source: Array, *, axis: 
     args = [*arrays, outer, n, inner, x.shape[axis]]
     launch(xp, "index.scatter_add", x.dtype, args, threads=index.size)
     return out.astype(x.dtype, copy=False)
+
+
+def checked_index(
+    xp: ModuleType, index: Array, *, size: int, axis: int, wraps: bool, name: str
+) -> Array:
+    """The index as int64 with nothing negative; errors as on the CPU.
+
+    CuPy wraps what is out of range, which would be a wrong number; looking costs a wait for the
+    device. A stream that is being captured cannot wait, so there the caller must know.
+    """
+    index = index.astype("int64", copy=False)
+    if not index.size or xp.cuda.get_current_stream().is_capturing():
+        return xp.where(index < 0, index + size, index) if wraps else index
+    low, high = (int(n) for n in xp.stack([index.min(), index.max()]).get())
+    if high >= size or low < (-size if wraps else 0):
+        raise_out_of_range(index.get(), size, axis, wraps, name)
+    return xp.where(index < 0, index + size, index) if low < 0 else index

@@ -140,6 +140,8 @@ def cross_entropy(
                 "Expected floating point type for target with class probabilities, got "
                 f"{name_of(target._array.dtype)}"
             )
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
         log_p = FUNCTIONS["log_softmax"](input, class_dim)
         return _with_probabilities(log_p, target, weight, reduction, label_smoothing, class_dim)
     log_p = FUNCTIONS["log_softmax"](input, class_dim)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...autograd.modes import no_grad
 from ...ops.embedding import embedding as embedding_op
+from ...ops.index import checked_index
 from ...ops.operand import require_tensor
 from ...ops.promotion import name_of
 
@@ -42,8 +43,9 @@ def embedding(
         )
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
+    indices = checked_index(input, size=weight.size(0), axis=0, wraps=False, name="index_select")
     return embedding_op(
-        weight, input, padding_idx=padding_idx, scale_grad_by_freq=scale_grad_by_freq
+        weight, indices, padding_idx=padding_idx, scale_grad_by_freq=scale_grad_by_freq
     )
 
 

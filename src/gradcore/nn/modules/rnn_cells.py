@@ -71,11 +71,16 @@ class RNNCellBase(Module):
                 f"input has inconsistent input_size: got {input.size(-1)} expected "
                 f"{self.input_size}"
             )
-        for label, state in states:
+        for number, (_, state) in enumerate(states):
+            if input.dim() == state.dim() == 2 and input.size(0) != state.size(0):
+                raise RuntimeError(
+                    f"Input batch size {input.size(0)} doesn't match hidden{number} batch size "
+                    f"{state.size(0)}"
+                )
             if state.size(-1) != self.hidden_size:
                 raise RuntimeError(
-                    f"{label.replace('hidden', 'hidden0')} has inconsistent hidden_size: got "
-                    f"{state.size(-1)}, expected {self.hidden_size}"
+                    f"hidden{number} has inconsistent hidden_size: got {state.size(-1)}, expected "
+                    f"{self.hidden_size}"
                 )
 
     def _zeros(self, input: Any) -> Any:
