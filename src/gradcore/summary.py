@@ -68,7 +68,7 @@ def summary(
     where = "cuda" if str(device).lower() == "cuda" and is_available() else "cpu"
     sizes = [input_size] if isinstance(input_size[0], int) else list(input_size)
     tree, calls = record(model, sizes, batch_size, where, dtypes)
-    input_size = abs(sum(map(prod, sizes)) * batch_size * _FLOAT_BYTES / _MEGABYTE)
+    megabytes = abs(sum(map(prod, sizes)) * batch_size * _FLOAT_BYTES / _MEGABYTE)
     if depth is None:
         # torchsummary has no line for containers, nor for the model that is no layer itself.
         shown = [
@@ -76,10 +76,10 @@ def summary(
             for x in calls
             if not isinstance(x.module, (Sequential, ModuleList)) and x.module is not model
         ]
-        lines = [*_table(shown), *_totals(shown, sum(x.numbers for x in shown), input_size, 64)]
+        lines = [*_table(shown), *_totals(shown, sum(x.numbers for x in shown), megabytes, 64)]
     else:
         kept = sum(x.numbers for x in calls if not list(x.module.children()))
-        lines = [*_tree(tree, depth), *_totals(tree, kept, input_size, _WIDTH)]
+        lines = [*_tree(tree, depth), *_totals(tree, kept, megabytes, _WIDTH)]
     print("\n".join(lines))
 
 

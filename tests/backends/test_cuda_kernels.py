@@ -49,6 +49,7 @@ def cp():
     cudnn.enable(False)
     cupy.library = library
     yield cupy
+    del cupy.library
     cudnn.enable(True)
     cublas.use_library(None)
 

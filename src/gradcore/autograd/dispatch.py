@@ -179,9 +179,7 @@ def save_arguments(node: OpNode, args: tuple) -> None:
     node.versions = None
     for x in saved:
         if isinstance(x, TensorBase) and x._vc is not None:
-            node.versions = tuple(
-                version_of(v) if isinstance(v, TensorBase) else 0 for v in saved
-            )
+            node.versions = tuple(version_of(v) if isinstance(v, TensorBase) else 0 for v in saved)
             return
 
 
@@ -228,7 +226,9 @@ def save(node: OpNode, args: tuple, attributes: dict, outputs: Any) -> None:
 
 
 def _shape(value: Any) -> Any:
-    return tuple(value._array.shape) if isinstance(value, TensorBase) else getattr(value, "shape", ())
+    return (
+        tuple(value._array.shape) if isinstance(value, TensorBase) else getattr(value, "shape", ())
+    )
 
 
 def _save_variadic(what: str, values: tuple) -> tuple:

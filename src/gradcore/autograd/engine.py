@@ -49,7 +49,8 @@ class Engine:
 
     def capture(self, targets: Sequence[tuple[Any, int]], roots: Sequence[tuple[Any, int]]) -> None:
         """Collect the gradients of ``targets`` instead of filling leaves."""
-        self.captures = captures = {}
+        captures: dict[tuple[Any, int], list[int]] = {}
+        self.captures = captures
         for position, key in enumerate(targets):
             captures.setdefault(key, []).append(position)
         self.captured = [None] * len(targets)

@@ -42,8 +42,8 @@ class Node:
     takes_none = False
 
     seq: int
-    edges: tuple
-    slots: tuple | None
+    edges: Sequence
+    slots: Sequence | None
     shape: Any
     dtype: Any
     extras: Extras | None
@@ -208,7 +208,9 @@ class OpNode(Node):
             for position, (what, index) in enumerate(self.plan.saves)
         ]
 
-    def _unpacked(self, what: str, index: Any, value: Any, position: int, create_graph: bool) -> Any:
+    def _unpacked(
+        self, what: str, index: Any, value: Any, position: int, create_graph: bool
+    ) -> Any:
         if what == "out":
             return self._output(value, index, create_graph)
         if what == "argument":
@@ -292,8 +294,8 @@ class Constant(Node):
         """``tensor`` anew, depending on what ``edges`` lead to with a derivative of zero."""
         node = cls()
         node.seq, node.extras = next(sequence), None
-        node.edges = [edge for edge, _ in edges]
-        node.slots = [slot for _, slot in edges]
+        node.edges = tuple(edge for edge, _ in edges)
+        node.slots = tuple(slot for _, slot in edges)
         node.shape, node.dtype = tensor._array.shape, tensor._array.dtype
         out = wrap(tensor._array)
         out._rg, out._node = True, node
@@ -303,8 +305,9 @@ class Constant(Node):
         zeros = []
         for edge, slot in zip(self.edges, self.slots or (), strict=True):
             leaf = isinstance(edge, TensorBase)
-            meta = (edge._array.shape, edge._array.dtype) if leaf else edge.output_meta(slot)
-            zeros.append(zeros_for(grads[0], *meta, create_graph))
+            like: Any = edge._array if leaf else None
+            shape, dtype = (like.shape, like.dtype) if leaf else edge.output_meta(slot)
+            zeros.append(zeros_for(grads[0], shape, dtype, create_graph))
         return zeros
 
 

@@ -21,19 +21,20 @@ class device:
     index: int | None
 
     def __init__(self, type: str | int | device, index: int | None = None) -> None:
+        kind: str
         if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
+            kind, index = type.type, type.index if index is None else index
         elif isinstance(type, int) and not isinstance(type, bool):
             if type < 0:
                 raise RuntimeError(f"Device index must not be negative, got {type}")
-            type, index = "cuda", type
+            kind, index = "cuda", type
         elif isinstance(type, str):
-            type, index = _parse(type, index)
+            kind, index = _parse(type, index)
         else:
             raise TypeError(
                 f"device(): argument 'type' must be str, int or device, not {type.__class__}"
             )
-        object.__setattr__(self, "type", type)
+        object.__setattr__(self, "type", kind)
         object.__setattr__(self, "index", index)
 
     def __setattr__(self, name: str, value: object) -> None:

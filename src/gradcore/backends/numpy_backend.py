@@ -254,7 +254,8 @@ def _rule_kernel(rule: Rule) -> Callable[..., Any]:
             return big(g, *values)
         return _as_arrays(fn(g, *values))
 
-    return {1: one, 2: two}.get(len(rule.names), several)
+    by_count: dict[int, Callable[..., Any]] = {1: one, 2: two}
+    return by_count.get(len(rule.names), several)
 
 
 def _run_rule_program(

@@ -57,7 +57,8 @@ def trace(
         result = fn(*symbols)
     single = not isinstance(result, (tuple, list))
     outputs = tuple(_output(value) for value in ((result,) if single else result))
-    return Program(tuple(kinds), *_without_dead_steps(recorder.steps, outputs), single)
+    steps = _with_clips(recorder.steps)
+    return Program(tuple(kinds), *_without_dead_steps(steps, outputs), single)
 
 
 def _output(value: Any) -> Operand:
@@ -66,6 +67,18 @@ def _output(value: Any) -> Operand:
     if isinstance(value, (bool, int, float, complex, np.generic)):
         return Operand("constant", value)
     raise TraceError(f"a pointwise function returned a {type(value).__name__}")
+
+
+def _with_clips(steps: list[Step]) -> list[Step]:
+    """The steps with `minimum(maximum(x, low), high)` as one: `clip(x, low, high)`."""
+    result = list(steps)
+    for position, (name, operands) in enumerate(steps):
+        if name != "minimum" or operands[0].kind != "step" or operands[1].kind != "constant":
+            continue
+        inner = steps[operands[0].value]
+        if inner.name == "maximum" and inner.operands[1].kind == "constant":
+            result[position] = Step("clip", (*inner.operands, operands[1]))
+    return result
 
 
 def _without_dead_steps(
@@ -153,7 +166,7 @@ class Program:
         instruction = INSTRUCTIONS[self.steps[0].name]
         if not instruction.is_ufunc or self.steps[0].operands != self._operands_in_order():
             return None
-        return instruction.function
+        return instruction.function  # type: ignore[return-value]
 
     def _operands_in_order(self) -> tuple[Operand, ...]:
         return tuple(

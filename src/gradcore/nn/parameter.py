@@ -12,7 +12,7 @@ _new = object.__new__
 
 def alias_as(cls: type, source: TensorBase) -> Any:
     """A leaf of class ``cls`` that shares ``source``'s memory and its version counter."""
-    out = _new(cls)
+    out: Any = _new(cls)
     out._array = source._array
     out._rg = False
     out._node = out._grad = out._base = out._view = None
@@ -82,8 +82,8 @@ class Parameter(Tensor, metaclass=_Flagged):
         notes = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
         return rebuild_parameter, (type(self), self.data, self.requires_grad, notes)
 
-    def __repr__(self, *, tensor_contents: str | None = None) -> str:
-        return "Parameter containing:\n" + super().__repr__(tensor_contents=tensor_contents)
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return "Parameter containing:\n" + Tensor.__repr__(self, tensor_contents=tensor_contents)
 
 
 def _keep_class(data: Any) -> Any:
@@ -222,7 +222,7 @@ class UninitializedTensorMixin:
             "initialize the parameters before calling `module.share_memory()`."
         )
 
-    def __repr__(self) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
         return f"<{type(self).__name__}>"
 
     def __deepcopy__(self, memo: dict) -> Any:
@@ -252,7 +252,7 @@ def is_lazy(param: Any) -> bool:
     return isinstance(param, UninitializedTensorMixin)
 
 
-class UninitializedParameter(UninitializedTensorMixin, Parameter):
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
     """A parameter whose shape is not known yet; see :class:`UninitializedTensorMixin`."""
 
     __slots__ = ()
@@ -269,7 +269,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
         pass
 
 
-class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
     """A buffer whose shape is not known yet; see :class:`UninitializedTensorMixin`."""
 
     __slots__ = ()

@@ -71,7 +71,7 @@ class Plan:
                 if not _is_gradient(name) and name != "index" and name not in saves:
                     saves.append(name)
             calls.append((index, rule))
-        self.saves = tuple(op.locate(name) for name in saves)
+        self.saves: tuple[tuple[str, Any], ...] = tuple(op.located(name) for name in saves)
         # the arguments' positions where nothing else is kept
         self.plain: tuple[int, ...] | None = None
         if all(what == "argument" for what, _ in self.saves):
@@ -185,6 +185,12 @@ class Op:
         if what in ("shape", "dtype") and argument in self.arguments:
             return self._of_argument(what, argument)
         return None
+
+    def located(self, name: str) -> tuple[str, Any]:
+        """:meth:`locate` of a name that is known to be there."""
+        found = self.locate(name)
+        assert found is not None
+        return found
 
     def _of_argument(self, what: str, argument: str) -> tuple[str, Any]:
         index = self.arguments.index(argument)

@@ -104,7 +104,7 @@ def unify(operands: list, promotion: str, name: str) -> list:
     if promotion == "float" and category(dtype) < FLOATING:
         dtype = default_dtype()
     weak = category(dtype) >= FLOATING and dtype.kind != "V"
-    result = []
+    result: list[Any] = []
     host = arrays[0]
     for x in operands:
         if x is None:

@@ -66,32 +66,81 @@ def _split(total: Any, mask: Any, t: int) -> tuple[Any, Any]:
     return inside, total - inside
 
 
+def is_recording() -> bool:
+    """Whether the gradients being computed will be differentiated themselves (create_graph)."""
+    from ..autograd.state import state
+
+    return state.grad_enabled
+
+
 # --------------------------------------------------------------------------------- LSTM
 
 
-@op(outputs=2)
+@op(outputs=3, differentiable=(0, 1))
 def lstm(xp, gates, weight, h, c, mask=None, projection=None, *, reverse):
     """All hidden states (T, N, H or P) and cells (T, N, H) of a long short-term memory.
 
-    The gates are input, forget, cell and output, one after the other, as in PyTorch.
+    The gates are input, forget, cell and output, one after the other, as in PyTorch. The third
+    output (T, N, 4 * H) are their values after sigmoid or tanh, for the backward pass.
     """
-    steps, size = gates.shape[0], c.shape[1]
+    size = c.shape[1]
     hidden = xp.empty((*gates.shape[:2], h.shape[1]), dtype=gates.dtype)
     cells = xp.empty((*gates.shape[:2], size), dtype=gates.dtype)
-    for t in _order(steps, reverse):
-        z = xp.matmul(h, weight.T)
-        z += gates[t]
-        entry_forget = _sigmoid(xp, z[:, : 2 * size])
-        new = xp.tanh(z[:, 2 * size : 3 * size])
-        new *= entry_forget[:, :size]
-        new += entry_forget[:, size:] * c
-        out = _sigmoid(xp, z[:, 3 * size :])
-        out *= xp.tanh(new)
+    active = xp.empty(gates.shape, dtype=gates.dtype)
+    # sigmoid(x) is tanh(x / 2) / 2 + 1 / 2: one tanh for all gates
+    factor = xp.full(4 * size, 0.5, dtype=gates.dtype)
+    factor[2 * size : 3 * size] = 1
+    for t in _order(gates.shape[0], reverse):
+        z = active[t]
+        # the BLAS multiplies a large matrix by few columns twice as fast as few rows by it
+        xp.add(xp.matmul(weight, h.T).T, gates[t], out=z)
+        z *= factor
+        xp.tanh(z, out=z)
+        z *= factor
+        z += 1 - factor
+        new = z[:, :size] * z[:, 2 * size : 3 * size]
+        new += z[:, size : 2 * size] * c
+        out = xp.tanh(new)
+        out *= z[:, 3 * size :]
         if projection is not None:
             out = xp.matmul(out, projection.T)
         hidden[t] = h = _kept(out, h, mask, t)
         cells[t] = c = _kept(new, c, mask, t)
-    return hidden, cells
+    return hidden, cells, active
+
+
+@op(outputs=4, differentiable=())
+def lstm_backward(xp, y, y_cells, weight, h, c, hidden, cells, active, *, reverse):
+    """The gradients of gates, weight, h and c of :func:`lstm` without mask and projection.
+
+    From those of the states and cells, ``y`` and ``y_cells``. It cannot be differentiated itself.
+    """
+    steps, batch, size = cells.shape
+    i, f, new, o = (active[:, :, k * size : (k + 1) * size] for k in range(4))
+    squashed = xp.tanh(cells)
+    before, cells_before = (xp.empty(x.shape, dtype=x.dtype) for x in (hidden, cells))
+    first, rest, past = (-1, slice(-1), slice(1, None)) if reverse else (0, slice(1, None), slice(-1))
+    before[first], before[rest] = h, hidden[past]
+    cells_before[first], cells_before[rest] = c, cells[past]
+    # what the gradients of cells (and, for the output gate, of states) are multiplied by
+    out = xp.empty((steps, batch, 4, size), dtype=active.dtype)
+    xp.multiply(new, i * (1 - i), out=out[:, :, 0])
+    xp.multiply(cells_before, f * (1 - f), out=out[:, :, 1])
+    xp.multiply(i, 1 - new * new, out=out[:, :, 2])
+    xp.multiply(squashed, o * (1 - o), out=out[:, :, 3])
+    slope = o * (1 - squashed * squashed)
+    to_h, to_c = xp.zeros(h.shape, dtype=h.dtype), xp.zeros(c.shape, dtype=c.dtype)
+    for t in _order(steps, not reverse):
+        to_h += y[t]
+        to_c += y_cells[t]
+        to_c += to_h * slope[t]
+        out[t, :, :3] *= to_c[:, None]
+        out[t, :, 3] *= to_h
+        to_h = xp.matmul(out[t].reshape(batch, 4 * size), weight)
+        to_c *= f[t]
+    flat = out.reshape(steps * batch, 4 * size)
+    to_weight = xp.matmul(flat.T, before.reshape(steps * batch, size))
+    return out.reshape(active.shape), to_weight, to_h, to_c
 
 
 def _lstm_gradients(g0, g1, gates, weight, h, c, mask, projection, hidden, cells, reverse):
@@ -131,15 +180,18 @@ def _lstm_gradients(g0, g1, gates, weight, h, c, mask, projection, hidden, cells
     return results
 
 
+def _lstm_all(g0, g1, gates, weight, h, c, mask, projection, out0, out1, out2, reverse):
+    if mask is None and projection is None and not is_recording():
+        names = ("gates", "weight", "h", "c")
+        results = lstm_backward(g0, g1, weight, h, c, out0, out1, out2, reverse=reverse)
+        return dict(zip(names, results, strict=True))
+    return _lstm_gradients(g0, g1, gates, weight, h, c, mask, projection, out0, out1, reverse)
+
+
 def _lstm_rule(name: str) -> Callable[..., Any]:
-    def rule(g0, g1, gates, weight, h, c, mask, projection, out0, out1, reverse):
-        return one_of(
-            name,
-            (g0, out0),
-            lambda: _lstm_gradients(
-                g0, g1, gates, weight, h, c, mask, projection, out0, out1, reverse
-            ),
-        )
+    def rule(g0, g1, gates, weight, h, c, mask, projection, out0, out1, out2, reverse):
+        values = (g0, g1, gates, weight, h, c, mask, projection, out0, out1, out2, reverse)
+        return one_of(name, (g0, out0), lambda: _lstm_all(*values))
 
     return rule
 
@@ -156,7 +208,7 @@ def gru(xp, gates, weight, h, bias=None, mask=None, *, reverse):
     steps, size = gates.shape[0], h.shape[1]
     hidden = xp.empty((*gates.shape[:2], size), dtype=gates.dtype)
     for t in _order(steps, reverse):
-        z, x = xp.matmul(h, weight.T), gates[t]
+        z, x = xp.matmul(weight, h.T).T, gates[t]
         if bias is not None:
             z += bias
         both = _sigmoid(xp, z[:, : 2 * size] + x[:, : 2 * size])
@@ -219,8 +271,7 @@ def rnn(xp, gates, weight, h, mask=None, *, relu, reverse):
     """All states (T, N, H) of ``tanh`` (or ``relu``) of the sum of both products."""
     hidden = xp.empty(gates.shape, dtype=gates.dtype)
     for t in _order(gates.shape[0], reverse):
-        z = xp.matmul(h, weight.T)
-        z += gates[t]
+        z = xp.matmul(weight, h.T).T + gates[t]
         out = xp.maximum(z, 0) if relu else xp.tanh(z)
         hidden[t] = h = _kept(out, h, mask, t)
     return hidden

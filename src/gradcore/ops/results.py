@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,8 +39,7 @@ def result_type(name: str, fields: str) -> type[Result]:
     """A :class:`Result` class; it must be kept under ``name`` in this module to be pickled."""
     names = tuple(fields.split())
     members = {
-        field: property(lambda self, i=i: self[i], doc=f"Entry {i}.")
-        for i, field in enumerate(names)
+        field: property(operator.itemgetter(i), doc=f"Entry {i}.") for i, field in enumerate(names)
     }
     return type(name, (Result,), {"__slots__": (), "_fields": names, **members})
 

@@ -104,11 +104,17 @@ def _parse_to(args: tuple, kwargs: dict) -> tuple[Any, Any, bool, bool, Any]:
     rest = list(args)
     if rest and isinstance(rest[0], TensorBase):
         other = rest.pop(0)
-    elif rest and isinstance(rest[0], (str, Device)) or rest and type(rest[0]) is int or (
-        len(rest) > 1 and rest[0] is None
+    elif (
+        rest
+        and isinstance(rest[0], (str, Device))
+        or rest
+        and type(rest[0]) is int
+        or (len(rest) > 1 and rest[0] is None)
     ):
         device = rest.pop(0)
-        if rest and (isinstance(rest[0], Dtype) or rest[0] in (float, int, bool) or rest[0] is None):
+        if rest and (
+            isinstance(rest[0], Dtype) or rest[0] in (float, int, bool) or rest[0] is None
+        ):
             dtype = rest.pop(0)
     elif rest and (isinstance(rest[0], Dtype) or rest[0] in (float, int, bool)):
         dtype = rest.pop(0)
@@ -139,9 +145,7 @@ def to(self, *args, **kwargs):
     if device is not None:
         where = complete(resolve_device(device))
         if where != self.device:
-            result = to_device(
-                result, where=where, origin=self.device, non_blocking=non_blocking
-            )
+            result = to_device(result, where=where, origin=self.device, non_blocking=non_blocking)
     if dtype is not None:
         wanted = to_numpy_dtype(dtype)
         if wanted != self._array.dtype:
@@ -261,9 +265,7 @@ Tensor.__array_ufunc__ = _ufunc_protocol
 def _dlpack(self, *, stream=None, max_version=None, dl_device=None, copy=None):
     """Export to another library without a copy (https://dmlc.github.io/dlpack)."""
     if self.requires_grad:
-        raise BufferError(
-            "Can't export tensors that require gradient, use tensor.detach()"
-        )
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self._array.dtype.kind == "V":
         raise BufferError("NumPy cannot export bfloat16 through DLPack")
     options: dict[str, Any] = {}
@@ -405,7 +407,7 @@ def _reduce_ex(self, protocol):
 
 
 Tensor.__deepcopy__ = _deepcopy
-Tensor.__reduce_ex__ = _reduce_ex
+Tensor.__reduce_ex__ = _reduce_ex  # type: ignore[method-assign]
 
 
 # ------------------------------------------------------------------- writing into a tensor
@@ -415,7 +417,9 @@ Tensor.__reduce_ex__ = _reduce_ex
 def copy_(self, src, non_blocking=False):
     """Write the values of ``src`` (cast, moved and broadcast) into this tensor."""
     if not isinstance(src, TensorBase):
-        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+        raise TypeError(
+            f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}"
+        )
     check_writable(self, src._rg)
     value = to(src, self.device, self.dtype, non_blocking=non_blocking)
     if value._array.shape != self._array.shape:

@@ -46,9 +46,7 @@ def host_array(data: Any, dtype: np.dtype | None = None) -> np.ndarray:
     except ValueError as error:
         raise ValueError(_ragged_message(data)) from error
     except OverflowError as error:
-        raise RuntimeError(
-            "value cannot be converted to type int64_t without overflow"
-        ) from error
+        raise RuntimeError("value cannot be converted to type int64_t without overflow") from error
     if inferred is None:
         array = _default_types(array, data)
     return array
@@ -193,7 +191,7 @@ def legacy_tensor(cls: type, *args: Any, dtype: Any = None, device: Any = None) 
     out = place(array, device) if isinstance(array, np.ndarray) else wrap(array)
     if cls is type(out):
         return out
-    made = object.__new__(cls)
+    made: Any = object.__new__(cls)
     for name in ("_array", "_rg", "_node", "_nr", "_grad", "_base", "_view", "_vc"):
         setattr(made, name, getattr(out, name))
     return made

@@ -18,6 +18,7 @@ from ..ops.registry import public
 from .creation import resolve_device, tensor
 from .layout import layout as Layout
 from .layout import preserve_format, strided
+from .tensor import Tensor
 
 
 def check_layout(layout: Any) -> None:
@@ -50,7 +51,9 @@ def _filled(make: str, size: tuple, options: dict, fill: tuple = ()) -> Any:
     shape = size_tuple(size) if size else size_tuple(((),))
     check_layout(options["layout"])
     if out is not None:
-        return _fill_out(out, shape, fill[0] if fill else {"zeros": 0, "ones": 1}.get(make), options)
+        return _fill_out(
+            out, shape, fill[0] if fill else {"zeros": 0, "ones": 1}.get(make), options
+        )
     dtype = options["dtype"]
     numpy_dtype = default_dtype() if dtype is None else to_numpy_dtype(dtype)
     result = allocate(make, shape, numpy_dtype, options["device"], *fill)
@@ -231,7 +234,7 @@ def _from_host(values: np.ndarray, out: Any, device: Any, requires_grad: bool, p
 
 
 def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, (TensorBase, np.generic)) else value
+    return value.item() if isinstance(value, (Tensor, np.generic)) else value
 
 
 @public(method=False)
@@ -253,9 +256,7 @@ def arange(start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, d
     if not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
-        raise RuntimeError(
-            "upper bound and lower bound inconsistent with step sign"
-        )
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     integral = all(isinstance(v, int) for v in (start, end, step))
     if dtype is not None:
         numpy_dtype = to_numpy_dtype(dtype)

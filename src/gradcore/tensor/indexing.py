@@ -379,8 +379,8 @@ def _put(target: Any, advanced: list, value: Any) -> None:
     write(*index_put_call(target, advanced, value, False))
 
 
-Tensor.__getitem__ = getitem
-Tensor.__setitem__ = setitem
+for _name, _function in (("__getitem__", getitem), ("__setitem__", setitem)):
+    setattr(Tensor, _name, _function)
 
 for _name, _getter in PROPERTIES.items():
     setattr(Tensor, _name, property(_getter))

@@ -31,12 +31,12 @@ class tensortype(type):
     dtype: dtype
     device_type: str
 
-    def __new__(mcs, name: str, dtype: dtype, device_type: str) -> tensortype:
+    def __new__(mcs, name: str, dtype: Any, device_type: str) -> tensortype:
         made = super().__new__(mcs, name, (), {})
         made.dtype, made.device_type = dtype, device_type
         return made
 
-    def __init__(cls, name: str, dtype: dtype, device_type: str) -> None:
+    def __init__(cls, name: str, dtype: Any, device_type: str) -> None:
         super().__init__(name, (), {})
 
     def __call__(cls, *args: Any, device: Any = None) -> Any:

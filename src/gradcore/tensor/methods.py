@@ -30,8 +30,8 @@ def _rmatmul(self, other):
     return other if other is NotImplemented else FUNCTIONS["matmul"](other, self)
 
 
-Tensor.__matmul__ = _matmul
-Tensor.__rmatmul__ = _rmatmul
+for _name, _function in (("__matmul__", _matmul), ("__rmatmul__", _rmatmul)):
+    setattr(Tensor, _name, _function)
 
 for _name, _function in METHODS.items():
     setattr(Tensor, _name, _function)

@@ -47,9 +47,7 @@ class Generator:
         if isinstance(seed, TensorBase):
             seed = seed.item()
         if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
-            raise TypeError(
-                f"manual_seed expected a long, but got {type(seed).__name__}"
-            )
+            raise TypeError(f"manual_seed expected a long, but got {type(seed).__name__}")
         self.stream.manual_seed(int(seed))
         return self
 
@@ -66,9 +64,7 @@ class Generator:
 
     def set_state(self, new_state: Any) -> Generator:
         if not isinstance(new_state, TensorBase):
-            raise TypeError(
-                f"expected a torch.ByteTensor, but got {type(new_state).__name__}"
-            )
+            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
         self.stream.set_state(new_state._array)
         return self
 
@@ -143,7 +139,9 @@ def set_rng_state(new_state: Any) -> None:
 
 
 @contextlib.contextmanager
-def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cuda") -> Iterator[None]:
+def fork_rng(
+    devices: Any = None, enabled: bool = True, device_type: str = "cuda"
+) -> Iterator[None]:
     """Restore the generators' states (CPU and ``devices``) at the end of the block."""
     if not enabled:
         yield
@@ -151,7 +149,9 @@ def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cuda
     if devices is None:
         where = [d for d in _generators if d.type != "cpu"]
     else:
-        where = [complete(Device(device_type, d) if isinstance(d, int) else Device(d)) for d in devices]
+        where = [
+            complete(Device(device_type, d) if isinstance(d, int) else Device(d)) for d in devices
+        ]
     saved = [(g, g.get_state()) for g in (default_generator, *map(generator_for, where))]
     try:
         yield
@@ -208,7 +208,9 @@ def randn(*args, size=None, generator=None, out=None, dtype=None, layout=strided
 
 def _check_range(low: int, high: int) -> None:
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
 
 
 @public(method=False)
@@ -228,7 +230,11 @@ def randint(*args, low=None, high=None, size=None, generator=None, out=None, dty
     _check_range(low, high)
     chosen = np.dtype("int64") if dtype is None else to_numpy_dtype(dtype)
     shape = size_tuple((size,))
-    result = _fresh((shape,), None, None, out) if out is not None else allocate("empty", shape, chosen, device)
+    result = (
+        _fresh((shape,), None, None, out)
+        if out is not None
+        else allocate("empty", shape, chosen, device)
+    )
     draw("fill_random_from_to", result._array, generator, int(low), int(high))
     return _finish(result, pin_memory, requires_grad)
 
@@ -342,9 +348,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     """Indices (int64) drawn with the weights in each row of ``input`` (n,) or (m, n)."""
     require_tensor("multinomial", "input", input)
     if out is not None and out._array.dtype != np.int64:
-        raise RuntimeError(
-            f"multinomial expects Long tensor out, got: {name_of(out._array.dtype)}"
-        )
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {name_of(out._array.dtype)}")
     backend, where = backend_of(input._array), input.device
     source = generator or generator_for(where)
     with backend.on(where):

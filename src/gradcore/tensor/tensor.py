@@ -29,13 +29,14 @@ from ..backends.device import device
 from ..backends.dtype import dtype, from_numpy_dtype
 from ..backends.registry import backend_of
 from ..ops.shape import element_strides
+from .attached import Attached
 from .layout import layout, strided
 from .size import Size
 
 _GRAD_NEEDS_FLOAT = "only Tensors of floating point and complex dtype can require gradients"
 
 
-class Tensor(TensorBase):
+class Tensor(Attached, TensorBase):
     """A multi-dimensional array on some device that can record its history.
 
     ``Tensor(data)`` and ``Tensor(*sizes)`` are PyTorch's legacy constructors (default dtype);
@@ -322,7 +323,9 @@ class Tensor(TensorBase):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._node is not None:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
         hooks = self.__dict__.setdefault("_post_accumulate_grad_hooks", OrderedDict())
         return RemovableHandle.add(hooks, hook)
 
@@ -363,9 +366,7 @@ class Tensor(TensorBase):
         """The value of a one-element tensor as a Python number."""
         array = self._array
         if array.size != 1:
-            raise RuntimeError(
-                f"a Tensor with {array.size} elements cannot be converted to Scalar"
-            )
+            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
         return array.item()
 
     def tolist(self) -> Any:
@@ -390,16 +391,12 @@ class Tensor(TensorBase):
     def _number(self, target: str) -> Any:
         value = self.item()
         if isinstance(value, complex) and target != "complex":
-            raise RuntimeError(
-                f"value cannot be converted to type {target} without overflow"
-            )
+            raise RuntimeError(f"value cannot be converted to type {target} without overflow")
         return value
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
-            raise TypeError(
-                "only integer tensors of a single element can be converted to an index"
-            )
+            raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self._array.item())
 
     def __contains__(self, element: Any) -> bool:
@@ -410,7 +407,7 @@ class Tensor(TensorBase):
             f"{type(element)}."
         )
 
-    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
         from .printing import format_tensor
 
         return format_tensor(self, tensor_contents=tensor_contents)

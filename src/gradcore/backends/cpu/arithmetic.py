@@ -16,7 +16,6 @@ import numpy as np
 
 _FLOAT32 = np.dtype(np.float32)
 _BITS = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
-_INTEGERS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
 
 # From here on a quotient of float32 numbers, computed in float64, may be rounded to an integer
 # that it does not reach: two of them differ by 2**-24, and 2**29 is 2**-24 / 2**-53.
@@ -64,7 +63,9 @@ def sign(x: Any, out: np.ndarray) -> None:
 
 def copysign(x: Any, y: Any, out: np.ndarray) -> None:
     """`|x|` with the sign bit of `y`."""
-    if not (_is_float(out) and all(_is_float(v) and v.dtype == out.dtype for v in (x, y))):
+    if not (
+        _is_float(out) and all(_is_float(v) and v.dtype == out.dtype and v.ndim for v in (x, y))
+    ):
         np.copysign(x, y, out=out)
         return
     bits = _BITS[out.itemsize]
@@ -84,7 +85,7 @@ def hypot(x: Any, y: Any, out: np.ndarray) -> None:
     other = np.multiply(y, y, dtype=_FLOAT32)
     squares = np.add(squares, other, out=other if other.shape == out.shape else None)
     # A nan is not between the two either.
-    if not (_SQUARES_FROM <= squares.min() and squares.max() <= _SQUARES_TO):
+    if not (squares.min() >= _SQUARES_FROM and squares.max() <= _SQUARES_TO):
         wide = np.square(x, dtype=np.float64)
         squares = wide + np.square(y, dtype=np.float64)
         if not squares.max() < math.inf:
@@ -141,30 +142,32 @@ def _are_finite(y: Any) -> bool:
     return bool(np.isfinite(np.max(y)) and np.isfinite(np.min(y)))
 
 
+def _rest(x: Any, y: Any, whole: np.ndarray, out: np.ndarray) -> None:
+    """`x - whole * y`, exactly: the product has at most 29 + 24 bits."""
+    np.multiply(whole, y, out=whole)
+    np.subtract(x, whole, out=whole)
+    np.copyto(out, whole, casting="unsafe")
+
+
 def remainder(x: Any, y: Any, out: np.ndarray) -> None:
     """`x - floor(x / y) * y`, with the sign of y."""
     quotient = _quotient(x, y, out)
     if quotient is None:
         np.remainder(x, y, out=out)
-        return
-    np.floor(quotient, out=quotient)
-    # At most 29 + 24 bits: the product is exact.
-    np.multiply(quotient, y, out=quotient)
-    np.subtract(x, quotient, out=out, casting="unsafe")
+    else:
+        _rest(x, y, np.floor(quotient, out=quotient), out)
 
 
 def fmod(x: Any, y: Any, out: np.ndarray) -> None:
-    """`x - trunc(x / y) * y`, with the sign of x, even if it is zero."""
+    """`x - trunc(x / y) * y`, with the sign of x even where it is zero."""
     quotient = _quotient(x, y, out)
     if quotient is None:
         np.fmod(x, y, out=out)
         return
-    np.trunc(quotient, out=quotient)
-    np.multiply(quotient, y, out=quotient)
-    rest = np.subtract(x, quotient, out=quotient)
-    signs = np.asarray(x, _FLOAT32)
-    np.copyto(out, rest, casting="unsafe")
-    copysign(out, np.broadcast_to(signs, out.shape), out)
+    negative = np.signbit(x)  # before `out`, which may be x, is written
+    _rest(x, y, np.trunc(quotient, out=quotient), out)
+    if negative.any():
+        copysign(out, np.subtract(0.5, negative, dtype=_FLOAT32), out)
 
 
 def floor_divide(x: Any, y: Any, out: np.ndarray) -> None:
@@ -180,9 +183,9 @@ def floor_divide(x: Any, y: Any, out: np.ndarray) -> None:
 
 
 def _truth(x: Any) -> Any:
-    if isinstance(x, np.ndarray) and x.dtype != bool:
-        return np.not_equal(x, 0)
-    return x
+    if not isinstance(x, np.ndarray):
+        return bool(x)
+    return x if x.dtype == bool else np.not_equal(x, 0)
 
 
 def logical_not(x: Any, out: np.ndarray) -> None:

@@ -12,6 +12,7 @@ C library.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def multiply_add(values: np.ndarray, factor: float, term: float) -> np.ndarray:
     return _multiply_add_double(values, factor, term)
 
 
-def _fused(values: np.ndarray, factor: np.ndarray | _F32, term: np.ndarray | _F32) -> np.ndarray:
+def _fused(values: np.ndarray, factor: Any, term: Any) -> np.ndarray:
     """float32 `values * factor + term`, rounded once: float64 holds the product exactly."""
     product = values.astype(_F64)
     product *= factor
@@ -105,7 +106,7 @@ def _fused(values: np.ndarray, factor: np.ndarray | _F32, term: np.ndarray | _F3
     return product.astype(_F32)
 
 
-def _multiply_add_double(values: np.ndarray, factor: _F64, term: _F64) -> np.ndarray:
+def _multiply_add_double(values: np.ndarray, factor: Any, term: Any) -> np.ndarray:
     """float64 `values * factor + term` rounded once, by Dekker's product and Knuth's sum."""
     with np.errstate(over="ignore", invalid="ignore"):
         product = values * factor
@@ -123,7 +124,7 @@ def _multiply_add_double(values: np.ndarray, factor: _F64, term: _F64) -> np.nda
     return total
 
 
-def _split(values: np.ndarray | _F64) -> tuple[np.ndarray | _F64, np.ndarray | _F64]:
+def _split(values: Any) -> tuple[Any, Any]:
     """Veltkamp's split into halves of 26 bits, whose products are exact."""
     scaled = values * _F64(2**27 + 1)
     high = scaled - (scaled - values)
@@ -188,7 +189,7 @@ def _swap_where(bit_1: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
     b ^= mask
 
 
-def _polynomial(coefficients: list[_F32], x: np.ndarray) -> np.ndarray:
+def _polynomial(coefficients: list[np.float32], x: np.ndarray) -> np.ndarray:
     """Horner's rule."""
     value = x * coefficients[0]
     value += coefficients[1]

@@ -6,6 +6,7 @@ to 0.4 ms. Each kernel declines arrays too small for a second thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -136,7 +137,7 @@ def pad(xp: Any, x: Array, *, widths: tuple[tuple[int, int], ...], value: Any) -
     return out
 
 
-OVERRIDES = {
+OVERRIDES: dict[str, Callable[..., Any]] = {
     "cat": cat,
     "clone": clone,
     "contiguous": contiguous,

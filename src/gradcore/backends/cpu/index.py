@@ -8,6 +8,7 @@ by index that NumPy has; on rows it needs 5 times as long.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -390,7 +391,7 @@ def masked_fill(xp: Any, x: Array, mask: Array, *, value: Any, out: Any = None) 
     return target
 
 
-OVERRIDES = {
+OVERRIDES: dict[str, Callable[..., Any]] = {
     "checked_index": checked_index,
     "embedding_backward": embedding_backward,
     "gather": gather,

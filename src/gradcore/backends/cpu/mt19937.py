@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 import os
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,8 @@ class MT19937Stream:
         if not -(2**63) <= seed < 2**64:
             raise ValueError("Overflow when unpacking long long")
         self._seed = seed % 2**64
-        self._bits.state = np.random.RandomState(self._seed & 0xFFFFFFFF).get_state(legacy=False)
+        legacy: Any = np.random.RandomState(self._seed & 0xFFFFFFFF)
+        self._bits.state = legacy.get_state(legacy=False)
         # PyTorch counts `next` from 0 when seeded and leaves it at 624 when the words are used up.
         self._next_when_used_up = 0
         self.double_normal: float | None = None

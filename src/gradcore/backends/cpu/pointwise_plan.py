@@ -9,7 +9,7 @@ import numpy as np
 
 from ..instructions import INSTRUCTIONS
 from ..program import Operand, Program
-from .elementwise import FASTER
+from .arithmetic import FASTER
 
 # Nanoseconds per float32 element, measured; the rest takes 0.1.
 _COST = {

@@ -7,6 +7,7 @@ distributions of ATen/core/DistributionsHelper.h, PyTorch 2.13.
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def fill_random(out: np.ndarray, stream: MT19937Stream) -> None:
     dtype = out.dtype
     if dtype.kind == "c" or dtype.name in BAREBONES_UNSIGNED:
         raise not_implemented("random_kernel_cpu", dtype)
-    largest = 2 ** DIGITS[dtype.name] if dtype.name in DIGITS else _integer_limits(dtype)[1]
+    largest: Any = 2 ** DIGITS[dtype.name] if dtype.name in DIGITS else _integer_limits(dtype)[1]
     draw = stream.bits64 if dtype in (np.int64, np.float64) else stream.bits32
     fill_in_order(out, lambda count: _remainder(draw(count), largest + 1).astype(np.int64))
 

@@ -1,8 +1,8 @@
 """Special functions that NumPy lacks, vectorised: `f(x, out=None)` for real arrays.
 
 Floating dtypes are kept, integers give float64. float64 results are accurate to a few units in
-the last place; narrower dtypes are computed in float64 and rounded, but for `erf` and `expit`,
-which networks call on every activation and which have float32 kernels. `out` may be `x`.
+the last place. Narrower dtypes have kernels of their own in `special_float32.py`, made of few
+vector instructions. `out` may be `x`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from functools import wraps
 import numpy as np
 
 from . import special_coefficients as coefficients
+from . import special_float32
+from .special_float32 import polynomial as _polynomial
 
 Kernel = Callable[[np.ndarray], np.ndarray]
 Float32Kernel = Callable[[np.ndarray, np.ndarray], None]
@@ -63,17 +65,6 @@ def _is_separate(out: np.ndarray, x: np.ndarray) -> bool:
     return out.shape == x.shape and not np.may_share_memory(out, x)
 
 
-def _polynomial(
-    x: np.ndarray, coefficients: tuple[float, ...], out: np.ndarray | None = None
-) -> np.ndarray:
-    """Horner's scheme; the coefficient of the highest power comes last. `out` is not `x`."""
-    result = np.multiply(x, coefficients[-1], out)
-    for coefficient in coefficients[-2:0:-1]:
-        np.add(result, coefficient, result)
-        np.multiply(result, x, result)
-    return np.add(result, coefficients[0], result)
-
-
 def _piecewise(
     x: np.ndarray, choice: np.ndarray, pieces: tuple[Kernel, ...], result: np.ndarray
 ) -> np.ndarray:
@@ -88,17 +79,6 @@ def _piecewise(
 
 
 # --------------------------------------------------------------------------------------- erf
-
-
-def _erf_float32(x: np.ndarray, out: np.ndarray) -> None:
-    """tanh(x q(x * x)), with q fitted for the smallest relative error: 3 ulp, 0.6 on average.
-
-    NumPy's tanh takes as long as three additions, which makes this the shortest way to erf.
-    """
-    square = np.multiply(x, x)
-    _polynomial(square, coefficients.ERF_FLOAT32, out)
-    np.multiply(out, x, out)
-    np.tanh(out, out)
 
 
 def _erf_near_zero(x: np.ndarray) -> np.ndarray:
@@ -133,7 +113,7 @@ def _erfc_tail(x: np.ndarray) -> np.ndarray:
     return np.exp(-z * z - 0.5625) * np.exp((z - x) * (z + x) + result) / x
 
 
-@_elementwise(float32=_erf_float32)
+@_elementwise(float32=special_float32.erf)
 def erf(x: np.ndarray) -> np.ndarray:
     """The error function, 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
     magnitude = np.abs(x)
@@ -149,7 +129,7 @@ def erf(x: np.ndarray) -> np.ndarray:
     return np.copysign(result, x)
 
 
-@_elementwise()
+@_elementwise(float32=special_float32.erfc)
 def erfc(x: np.ndarray) -> np.ndarray:
     """1 - erf(x), without the cancellation for large x."""
     magnitude = np.abs(x)
@@ -187,7 +167,7 @@ def _ndtri_tail(y: np.ndarray) -> np.ndarray:
     return np.copysign(_piecewise(r, choice, pieces, np.empty_like(r)), y)
 
 
-@_elementwise()
+@_elementwise(float32=special_float32.erfinv)
 def erfinv(x: np.ndarray) -> np.ndarray:
     """The inverse of erf: inf at 1, nan beyond (Wichura 1988, algorithm AS 241, PPND16)."""
     magnitude = np.abs(x)
@@ -200,31 +180,19 @@ def erfinv(x: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------- logistic function
 
 
-def _expit(x: np.ndarray, out: np.ndarray) -> None:
-    """1 / (1 + exp(-x)): relatively accurate in both tails, and it cannot overflow to nan."""
-    np.negative(x, out)
-    np.exp(out, out)
-    np.add(out, 1, out)
-    np.divide(1, out, out)
-
-
-@_elementwise(float32=_expit)
+@_elementwise(float32=special_float32.expit)
 def expit(x: np.ndarray) -> np.ndarray:
     """The logistic sigmoid, 1 / (1 + exp(-x))."""
     result = np.empty_like(x)
-    _expit(x, result)
+    special_float32.expit(x, result)
     return result
 
 
-@_elementwise()
+@_elementwise(float32=special_float32.logit)
 def logit(x: np.ndarray) -> np.ndarray:
     """The inverse of expit, log(x / (1 - x)): -inf at 0, inf at 1, nan outside."""
-    # Near 1/2 the quotient is near 1, and log1p keeps the bits that the division would drop.
-    near_half = np.abs(x - 0.5) < 0.2
-    result = np.log(x / (1 - x))
-    if near_half.any():
-        half = x[near_half]
-        result[near_half] = np.log1p((half - (1 - half)) / (1 - half))
+    result = np.empty_like(x)
+    special_float32.logit(x, result)
     return result
 
 
@@ -309,7 +277,7 @@ def _lgamma_reflected(magnitude: np.ndarray, at_magnitude: np.ndarray) -> np.nda
     return np.where((sine == 0) | (magnitude == np.inf), np.inf, reflected)
 
 
-@_elementwise()
+@_elementwise(float32=special_float32.lgamma)
 def lgamma(x: np.ndarray) -> np.ndarray:
     """The logarithm of |gamma(x)|: inf at 0, -1, -2 ... (SunPro's e_lgamma_r.c)."""
     magnitude = np.abs(x)
@@ -321,7 +289,7 @@ def lgamma(x: np.ndarray) -> np.ndarray:
     return result
 
 
-@_elementwise()
+@_elementwise(float32=special_float32.digamma)
 def digamma(x: np.ndarray) -> np.ndarray:
     """The derivative of lgamma: -inf at 0 (inf at -0), nan at negative integers.
 

@@ -124,8 +124,11 @@ class _Worker:
         np.seterr(all="ignore")
         while True:
             self.wake.acquire()
-            _move_away_from(self.job.cpu)
-            self.job.take_part()
+            job = self.job
+            assert job is not None  # hand() sets it before it wakes this thread
+            _move_away_from(job.cpu)
+            job.take_part()
+            del job
             self.job = None
             self.pool.idle.append(self)
 

@@ -117,7 +117,7 @@ def _promote(dtypes: Sequence[np.dtype | type]) -> np.dtype:
     bfloat16 = next((d for d in dtypes if getattr(d, "name", "") == "bfloat16"), None)
     plain = [np.dtype(np.float16) if d is bfloat16 else d for d in dtypes]
     result = np.result_type(*[d if isinstance(d, np.dtype) else d() for d in plain])
-    return bfloat16 if bfloat16 is not None and result == np.float16 else result
+    return bfloat16 if isinstance(bfloat16, np.dtype) and result == np.float16 else result
 
 
 def _cast(text: str, source: np.dtype, target: np.dtype) -> str:
@@ -144,10 +144,10 @@ def _literal(value: Any, dtype: np.dtype) -> str:
     if dtype.kind in "biu":
         if dtype.kind == "b":
             return "true" if value else "false"
-        number = int(value)
+        whole = int(value)
         # The most negative number has no literal of its own type.
-        text = f"({number + 1}LL - 1)" if number == -(2**63) else f"{number}LL"
-        return f"(({to}){text.replace('LL', 'ULL') if number > 2**63 - 1 else text})"
+        text = f"({whole + 1}LL - 1)" if whole == -(2**63) else f"{whole}LL"
+        return f"(({to}){text.replace('LL', 'ULL') if whole > 2**63 - 1 else text})"
     number = float(value.real if isinstance(value, complex) else value)
     if math.isnan(number):
         return f"GC_NAN({to})"
@@ -194,7 +194,7 @@ class _Writer:
         """The operand as a C expression of dtype ``target``."""
         if operand.kind == "constant":
             return _literal(operand.value, target)
-        kind = self.type_of(operand)
+        kind: Any = self.type_of(operand)
         if operand.kind == "array":
             name = f"x{operand.value}"
             if kind.name in ("float16", "bfloat16"):
@@ -207,7 +207,7 @@ class _Writer:
         return _cast(f"t{operand.value}", np.dtype(kind), target)
 
     def line(self, position: int, step: Step) -> str:
-        result = self.steps[position]
+        result: Any = self.steps[position]
         return f"const {C_NAMES[result.name]} t{position} = {self._expression(step, result)};"
 
     def _expression(self, step: Step, result: np.dtype) -> str:

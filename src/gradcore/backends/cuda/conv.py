@@ -120,10 +120,10 @@ def conv_weight(
     return _weight_by_columns(xp, x, g, seen, groups, shape)
 
 
-def _supported(*arrays: Array | None) -> bool:
-    dtype = arrays[0].dtype
-    spatial = arrays[0].ndim - 2
-    return is_float(dtype) and spatial <= 3 and all(a is None or a.dtype == dtype for a in arrays)
+def _supported(first: Array, *others: Array | None) -> bool:
+    dtype = first.dtype
+    spatial = first.ndim - 2
+    return is_float(dtype) and spatial <= 3 and all(a is None or a.dtype == dtype for a in others)
 
 
 def _constant(xp: ModuleType, shape: Ints, dtype: Any, b: Array | None) -> Array:

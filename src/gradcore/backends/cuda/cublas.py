@@ -101,7 +101,7 @@ def _declare(lib: ctypes.CDLL) -> ctypes.CDLL:
     lib.cublasCreate_v2.argtypes = [pointer]
     lib.cublasSetStream_v2.argtypes = [pointer, pointer]
     lib.cublasSetWorkspace_v2.argtypes = [pointer, pointer, ctypes.c_size_t]
-    head = [pointer, c_int, c_int, c_int, c_int, c_int, pointer]
+    head: list[Any] = [pointer, c_int, c_int, c_int, c_int, c_int, pointer]
     lib.cublasGemmEx.argtypes = [
         *head,
         *(pointer, c_int, c_int, pointer, c_int, c_int),
@@ -198,7 +198,8 @@ def multiply_into(xp: ModuleType, a: Array, b: Array, out: Array, accumulate: bo
         if not accumulate:
             out[...] = 0
         return
-    left, right = _describe(a), _describe(b)
+    left: Any = _describe(a)
+    right: Any = _describe(b)
     # A copy lives until its call is enqueued; the pool then hands it out in stream order only.
     if left is None:
         left = _describe(a := xp.ascontiguousarray(a))

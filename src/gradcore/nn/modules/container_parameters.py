@@ -27,7 +27,6 @@ def _line(key: Any, value: Any, kind: Any) -> str:
     """One line of the repr."""
     if not isinstance(value, TensorBase):
         return f"  ({key}): Object of type: {type(value).__name__}"
-    value: Any
     size = "x".join(map(str, value.size()))
     place = f" ({value.device})" if value.device.type == "cuda" else ""
     name = "Parameter" if isinstance(value, Parameter) else "Tensor"
@@ -196,7 +195,7 @@ class ParameterDict(Module):
     def extra_repr(self) -> str:
         return "\n".join(_line(key, value, typename) for key, value in self.items())
 
-    def __call__(self, input: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")
 
     def __or__(self, other: ParameterDict) -> ParameterDict:

@@ -225,7 +225,7 @@ class StateMethods:
         if is_lazy(held) and is_lazy(given):
             return None
         if held.dim() == 0 and not is_lazy(given) and tuple(given.shape) == (1,):
-            given = given[0]  # checkpoints of PyTorch 0.3 have no 0-d tensors
+            given = given[0]  # type: ignore[index]  # checkpoints of PyTorch 0.3 have no 0-d tensors
         if not is_lazy(given) and given.shape != held.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {given.shape} from "

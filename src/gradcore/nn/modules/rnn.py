@@ -194,7 +194,7 @@ class RNNBase(Module):
         gates = F.linear(input, w_ih, b_ih + b_hh if self.bias else None)
         if self.mode == "LSTM":
             projection = weights[-1] if self.proj_size else None
-            out, cells = R.lstm(gates, w_hh, *states, mask, projection, reverse=reverse)
+            out, cells, _ = R.lstm(gates, w_hh, *states, mask, projection, reverse=reverse)
             return out, [out[last], cells[last]]
         out = R.rnn(gates, w_hh, states[0], mask, relu=self.mode == "RNN_RELU", reverse=reverse)
         return out, [out[last]]

@@ -216,7 +216,7 @@ class _Amount(BasePruningMethod):
     def _count(self, size: int) -> int:
         """How many of ``size`` units to prune."""
         if isinstance(self.amount, numbers.Integral):
-            if self.amount > size:
+            if int(self.amount) > size:
                 raise ValueError(
                     f"amount={self.amount} should be smaller than the number of parameters to "
                     f"prune={size}"
