@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ops.op import Plan
+from ..ops.op import Plan, identity
 
 _ARGUMENT = """\
     v{i} = saved[{i}]
@@ -70,6 +70,9 @@ def straight(plan: Plan, count: int, g: Any, namespace: dict[str, Any]) -> Calla
     results = ["None"] * count
     rules = {}
     for index, rule, sources in plan.calls:
+        if rule.fn is identity:
+            results[index] = "g"
+            continue
         rules[f"rule{index}"] = rule.kernel(g)
         values = [("g" if s == 0 else str(index) if s < 0 else f"v{s - 1}") for s in sources]
         results[index] = f"rule{index}({', '.join(values)})"

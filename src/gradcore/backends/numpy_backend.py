@@ -161,6 +161,8 @@ class _Programs:
 
 def _run_program(program: Program, operands: tuple, out: Any = None) -> Any:
     arrays = [x for x in operands if type(x) is ndarray]
+    if all(x.dtype.kind != "c" for x in arrays):
+        program = program.real
     scalars = [x for x in operands if type(x) is not ndarray]
     return pointwise.run(program, arrays, scalars, out=out)
 
@@ -235,6 +237,10 @@ def _rule_kernel(rule: Rule) -> Callable[..., Any]:
         result = _run_rule_program(programs, rule.names, attribute_positions, values)
         return _as_arrays(fn(*values)) if result is None else result
 
+    ufunc = _real_ufunc(programs, len(rule.names)) if not attribute_positions else None
+    if ufunc is not None and len(rule.names) == 2:
+        return _ufunc_rule(ufunc, fn, big)
+
     # What is saved broadcasts to the shape of g, so that g alone tells the size. Fixed numbers
     # of parameters save packing and unpacking them, 0.1 us.
     def one(g: Any) -> Any:
@@ -256,6 +262,25 @@ def _rule_kernel(rule: Rule) -> Callable[..., Any]:
 
     by_count: dict[int, Callable[..., Any]] = {1: one, 2: two}
     return by_count.get(len(rule.names), several)
+
+
+def _real_ufunc(programs: _Programs, count: int) -> Any:
+    """The ufunc that a rule of ``count`` real arrays is, if it is one."""
+    program = programs.find(("array",) * count, {})
+    return None if program is None else program.real.ufunc
+
+
+def _ufunc_rule(ufunc: Any, fn: Callable[..., Any], big: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel of a rule like ``g * conj(x)``: one ufunc call where nothing is complex."""
+
+    def kernel(g: Any, x: Any) -> Any:
+        if g.size >= SERIAL_SIZE:
+            return big(g, x)
+        if g.dtype.kind == "f" and type(x) is ndarray and x.dtype is g.dtype:
+            return ufunc(g, x, **_ARRAY_RESULT)
+        return _as_arrays(fn(g, x))
+
+    return kernel
 
 
 def _run_rule_program(

@@ -145,6 +145,25 @@ class Program:
             self.single,
         )
 
+    @cached_property
+    def real(self) -> Program:
+        """The program for real arrays, which are their own conjugates."""
+        if all(step.name != "conjugate" for step in self.steps):
+            return self
+        same: dict[int, Operand] = {}
+
+        def resolved(operand: Operand) -> Operand:
+            return same.get(operand.value, operand) if operand.kind == "step" else operand
+
+        steps = []
+        for position, step in enumerate(self.steps):
+            operands = tuple(map(resolved, step.operands))
+            if step.name == "conjugate":
+                same[position] = operands[0]
+            steps.append(Step(step.name, operands))
+        outputs = tuple(map(resolved, self.outputs))
+        return Program(self.kinds, *_without_dead_steps(steps, outputs), self.single)
+
     @property
     def array_count(self) -> int:
         return self.kinds.count("array")

@@ -26,6 +26,11 @@ from ..backends.registry import backend_of, find_backend
 OPS: dict[str, Op] = {}
 
 
+def identity(g: Any) -> Any:
+    """The rule of an argument that passes into the result as it is."""
+    return g
+
+
 class Rule:
     """The gradient of one argument of an op."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .op import op
+from .op import identity, op
 
 
 def conj(x: Any) -> Any:
@@ -23,7 +23,7 @@ def add(xp, x, y):
     return xp.add(x, y)
 
 
-add.vjp(x=lambda g: g, y=lambda g: g)
+add.vjp(x=identity, y=identity)
 
 
 @op(pointwise=True)
@@ -31,7 +31,7 @@ def sub(xp, x, y):
     return xp.subtract(x, y)
 
 
-sub.vjp(x=lambda g: g, y=lambda g: -g)
+sub.vjp(x=identity, y=lambda g: -g)
 
 
 @op(pointwise=True)
@@ -231,7 +231,7 @@ def remainder(xp, x, y):
     return xp.remainder(x, y)
 
 
-remainder.vjp(x=lambda g: g, y=lambda g, x, y: -g * floor(x / y))
+remainder.vjp(x=identity, y=lambda g, x, y: -g * floor(x / y))
 
 
 @op(pointwise=True)
@@ -239,7 +239,7 @@ def fmod(xp, x, y):
     return xp.fmod(x, y)
 
 
-fmod.vjp(x=lambda g: g, y=lambda g, x, y: -g * trunc(x / y))
+fmod.vjp(x=identity, y=lambda g, x, y: -g * trunc(x / y))
 
 
 @op(pointwise=True, promotion="float")
@@ -298,7 +298,7 @@ xlogy.vjp(
 @op(pointwise=True)
 def heaviside(xp, x, y):
     # xp.heaviside keeps nan and turns integers into floats.
-    return xp.where(x == 0, y, xp.where(x > 0, xp.ones_like(x), xp.zeros_like(x)))
+    return xp.where(x == 0, y, xp.full_like(x, x > 0))
 
 
 # ------------------------------------------------------------ comparisons, logic and bits

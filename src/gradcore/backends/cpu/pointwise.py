@@ -185,7 +185,7 @@ def _fill(
         function, read, _ = plan.steps[0]
         function(*[registers[i] for i in read], out=views[-1])
     else:
-        job = _Tiles(plan, registers, tiled, views, _SERIAL_TILE)
+        job = _Tiles(plan, registers, tiled, views, _SERIAL_TILE // plan.words)
         job.run(0, job.items)
 
 

@@ -42,6 +42,7 @@ class Plan:
         output_of: the output that a register is kept in, for those that are.
         stored: (output index, register) of the outputs that no step writes itself.
         is_ufunc: whether the plan is one ufunc, which writes the only output.
+        words: size of the largest values, in units of a float32.
         cost: nanoseconds per element, roughly.
     """
 
@@ -80,6 +81,7 @@ class Plan:
             and not self.stored
         )
         items = max((np.dtype(d).itemsize for d in self.step_dtypes), default=4)
+        self.words = max(1, items // 4)
         costs = sum(_COST.get(step.name, _DEFAULT_COST) for step in program.steps)
         # What passes through memory takes time beside what is computed.
         costs += 0.1 * (len(program.used_arrays) + len(program.outputs))

