@@ -30,13 +30,44 @@ def run(step, gates, states, mask, reverse):
 
 
 def lstm(gates, weight, h, c, mask=None, projection=None, reverse=False):
+    active = np.empty((T, 4 * H, N), gates.dtype)
+    order = iter(range(T - 1, -1, -1) if reverse else range(T))
+
     def step(x, h, c):
         i, f, g, o = np.split(x + h @ weight.T, 4, 1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
+        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        active[next(order)] = np.concatenate([i, f, g, o], 1).T
+        c = f * c + i * g
+        h = o * np.tanh(c)
         return (h if projection is None else h @ projection.T), c
 
-    return run(step, gates, [h, c], mask, reverse)
+    return (*run(step, gates, [h, c], mask, reverse), active)
+
+
+def lstm_backward(y, y_cells, gates, weight, h, c, reverse=False):
+    """From a loop over the steps, backwards, with the derivative of each gate written out."""
+    hidden, cells, active = lstm(gates, weight, h, c, reverse=reverse)
+    order = list(range(T - 1, -1, -1) if reverse else range(T))
+    to_gates, to_weight = np.zeros_like(gates), np.zeros_like(weight)
+    to_h, to_c = np.zeros_like(h), np.zeros_like(c)
+    for position in range(T - 1, -1, -1):
+        t = order[position]
+        i, f, g, o = np.split(active[t].T, 4, 1)
+        past_h = hidden[order[position - 1]] if position else h
+        past_c = cells[order[position - 1]] if position else c
+        to_h, to_c = to_h + y[t], to_c + y_cells[t]
+        squashed = np.tanh(cells[t])
+        to_c = to_c + to_h * o * (1 - squashed**2)
+        parts = [to_c * g * i * (1 - i), to_c * past_c * f * (1 - f), to_c * i * (1 - g**2)]
+        to_gates[t] = np.concatenate([*parts, to_h * squashed * o * (1 - o)], 1)
+        to_weight += to_gates[t].T @ past_h
+        to_h, to_c = to_gates[t] @ weight, to_c * f
+    return to_gates, to_weight, to_h, to_c
+
+
+def call_lstm_backward(gc, y, y_cells, gates, weight, h, c, **params):
+    saved = OPS["lstm"](gates, weight, h, c, None, None, **params)
+    return OPS["lstm_backward"](y, y_cells, weight, h, c, *saved, **params)
 
 
 def gru(gates, weight, h, bias=None, mask=None, reverse=False):
@@ -85,6 +116,8 @@ ROWS = [
     Row(op="lstm", inputs=((T, N, 4 * H), (4 * H, P), (N, P), (N, H), lengths, (P, H)),
         params=WAYS, reference=lstm, differentiable=(True, True, True, True, False, True),
         dtypes=F64),
+    Row(op="lstm_backward", inputs=((T, N, H), (T, N, H), (T, N, 4 * H), (4 * H, H), (N, H),
+        (N, H)), params=WAYS, reference=lstm_backward, call=call_lstm_backward, order=0),
     Row(op="gru", inputs=((T, N, 3 * H), (3 * H, H), (N, H), (3 * H,)), params=WAYS,
         reference=gru, call=call("gru", 4)),
     Row(op="gru", inputs=((T, N, 3 * H), (3 * H, H), (N, H), (3 * H,), lengths), params=WAYS,

@@ -60,7 +60,10 @@ silu.vjp(x=_silu_grad)
 
 @op(pointwise=True)
 def leaky_relu(xp, x, *, slope):
-    return xp.where(x > 0, x, x * slope)
+    if slope == 0:  # where x is inf, x * slope is nan
+        return xp.where(x > 0, x, x * slope)
+    # Two passes; the choice by a mask takes five.
+    return xp.maximum(x, x * slope) if slope <= 1 else xp.minimum(x, x * slope)
 
 
 leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
@@ -69,8 +72,15 @@ leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
 @op(pointwise=True)
 def elu(xp, x, *, alpha, scale, input_scale):
     """``scale * x`` above 0, ``scale * alpha * (exp(input_scale * x) - 1)`` below."""
-    below = xp.expm1(xp.minimum(x, 0.0) * input_scale) * (alpha * scale)
-    return xp.where(x > 0, x * scale, below)
+    exponential = xp.expm1(_times(xp.minimum(x, 0.0), input_scale))
+    if scale == 1 and alpha > 0 and input_scale > 0 and alpha * input_scale <= 1:
+        # There the exponential is above the line, and 0 where x is positive.
+        return xp.maximum(x, _times(exponential, alpha))
+    return _times(xp.maximum(x, 0.0), scale) + _times(exponential, alpha * scale)
+
+
+def _times(x: Any, factor: float) -> Any:
+    return x if factor == 1 else x * factor
 
 
 def _elu_grad(g, x, alpha, scale, input_scale):
@@ -84,6 +94,8 @@ elu.vjp(x=_elu_grad)
 @op(pointwise=True)
 def softplus(xp, x, *, beta, threshold):
     """``log(1 + exp(beta * x)) / beta``, x itself where ``beta * x`` is above threshold."""
+    if beta == 1:
+        return xp.where(x > threshold, x, xp.log1p(xp.exp(x)))
     scaled = x * beta
     return xp.where(scaled > threshold, x, xp.log1p(xp.exp(scaled)) / beta)
 
@@ -137,7 +149,7 @@ hardtanh.vjp(x=_hardtanh_grad)
 @op(pointwise=True)
 def hardsigmoid(xp, x):
     """``(x + 3) / 6`` held between 0 and 1."""
-    return xp.minimum(xp.maximum(x + 3, 0.0), 6.0) / 6
+    return xp.minimum(xp.maximum(x + 3, 0.0), 6.0) * (1 / 6)
 
 
 hardsigmoid.vjp(x=lambda g, x: where((x > -3) & (x < 3), g / 6, 0.0))
@@ -146,7 +158,7 @@ hardsigmoid.vjp(x=lambda g, x: where((x > -3) & (x < 3), g / 6, 0.0))
 @op(pointwise=True)
 def hardswish(xp, x):
     """``x * hardsigmoid(x)``."""
-    return x * xp.minimum(xp.maximum(x + 3, 0.0), 6.0) / 6
+    return x * xp.minimum(xp.maximum(x + 3, 0.0), 6.0) * (1 / 6)
 
 
 def _hardswish_grad(g, x):
@@ -181,7 +193,7 @@ hardshrink.vjp(x=_shrink_grad)
 @op(pointwise=True)
 def softshrink(xp, x, *, limit):
     """x moved towards 0 by ``limit``, 0 where it is nearer."""
-    return xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0))
+    return x - xp.minimum(xp.maximum(x, -limit), limit)
 
 
 softshrink.vjp(x=_shrink_grad)

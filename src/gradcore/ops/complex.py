@@ -95,7 +95,11 @@ complex_angle.vjp(x=_complex_angle_grad)
 @public
 @takes_out
 def angle(input):
-    """The angle of complex numbers in radians; 0 or pi for real ones."""
+    """The angle of complex numbers in radians; 0 or pi for real ones.
+
+    >>> torch.angle(torch.tensor([1 + 1j, -1 + 0j]))
+    tensor([0.7854, 3.1416])
+    """
     require_tensor("angle", "input", input)
     return complex_angle(input) if is_complex(input) else angle_op(input)
 
@@ -117,7 +121,11 @@ def _two_parts(x: Any, y: Any) -> None:
 @public(name="complex", method=False)
 @takes_out
 def complex(real, imag):
-    """Complex numbers from real and imaginary parts of one floating point dtype."""
+    """Complex numbers from real and imaginary parts of one floating point dtype.
+
+    >>> torch.complex(torch.tensor([1.0, 2.0]), torch.tensor([3.0, -4.0]))
+    tensor([1.+3.j, 2.-4.j])
+    """
     _two_parts(require_tensor("complex", "real", real), require_tensor("complex", "imag", imag, 2))
     return complex_from_parts(real, imag)
 
@@ -125,14 +133,22 @@ def complex(real, imag):
 @public(method=False)
 @takes_out
 def polar(abs, angle):
-    """Complex numbers from absolute values and angles of one floating point dtype."""
+    """Complex numbers from absolute values and angles of one floating point dtype.
+
+    >>> torch.polar(torch.tensor([2.0]), torch.tensor([0.5]))
+    tensor([1.7552+0.9589j])
+    """
     _two_parts(require_tensor("polar", "abs", abs), require_tensor("polar", "angle", angle, 2))
     return complex_from_parts(abs * cos(angle), abs * sin(angle))
 
 
 @public
 def isreal(input):
-    """Whether each element's imaginary part is 0."""
+    """Whether each element's imaginary part is 0.
+
+    >>> torch.isreal(torch.tensor([1 + 0j, 1j]))
+    tensor([ True, False])
+    """
     require_tensor("isreal", "input", input)
     if is_complex(input):
         return eq(strided.imag(input), 0)
@@ -142,32 +158,52 @@ def isreal(input):
 @public(inplace=True)
 @takes_out
 def conj_physical(input):
-    """The complex conjugate in new memory; a real tensor itself."""
+    """The complex conjugate in new memory; a real tensor itself.
+
+    >>> torch.conj_physical(torch.tensor([1 + 2j]))
+    tensor([1.-2.j])
+    """
     require_tensor("conj_physical", "input", input)
     return conj_op(input) if is_complex(input) else input
 
 
 @public
 def resolve_conj(input):
-    """The tensor itself: conjugates are never lazy here."""
+    """The tensor itself: conjugates are never lazy here.
+
+    >>> torch.resolve_conj(torch.tensor([1 + 2j]))
+    tensor([1.+2.j])
+    """
     return require_tensor("resolve_conj", "input", input)
 
 
 @public
 def resolve_neg(input):
-    """The tensor itself: negatives are never lazy here."""
+    """The tensor itself: negatives are never lazy here.
+
+    >>> torch.resolve_neg(torch.tensor([1.0]))
+    tensor([1.])
+    """
     return require_tensor("resolve_neg", "input", input)
 
 
 @public
 def is_conj(input):
-    """Whether a conjugate is pending: never."""
+    """Whether a conjugate is pending: never.
+
+    >>> torch.is_conj(torch.tensor([1 + 2j]))
+    False
+    """
     require_tensor("is_conj", "input", input)
     return False
 
 
 @public
 def is_neg(input):
-    """Whether a negation is pending: never."""
+    """Whether a negation is pending: never.
+
+    >>> torch.is_neg(torch.tensor([1.0]))
+    False
+    """
     require_tensor("is_neg", "input", input)
     return False

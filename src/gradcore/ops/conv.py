@@ -350,19 +350,31 @@ def _transposed(
 
 @public(method=False)
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Cross-correlation of (N, C, L) with weight (O, C / groups, K); see ``nn.Conv1d``."""
+    """Cross-correlation of (N, C, L) with weight (O, C / groups, K); see ``nn.Conv1d``.
+
+    >>> torch.conv1d(torch.tensor([[[1.0, 2.0, 4.0]]]), torch.tensor([[[-1.0, 1.0]]]))
+    tensor([[[1., 2.]]])
+    """
     return _convolution(1, "conv1d", input, weight, bias, stride, padding, dilation, groups)
 
 
 @public(method=False)
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Cross-correlation of (N, C, H, W) with weight (O, C / groups, kH, kW); see ``nn.Conv2d``."""
+    """Cross-correlation of (N, C, H, W) with weight (O, C / groups, kH, kW); see ``nn.Conv2d``.
+
+    >>> torch.conv2d(torch.ones(1, 3, 8, 8), torch.ones(5, 3, 3, 3), padding=1).shape
+    torch.Size([1, 5, 8, 8])
+    """
     return _convolution(2, "conv2d", input, weight, bias, stride, padding, dilation, groups)
 
 
 @public(method=False)
 def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """Cross-correlation of (N, C, D, H, W); see ``nn.Conv3d``."""
+    """Cross-correlation of (N, C, D, H, W); see ``nn.Conv3d``.
+
+    >>> torch.conv3d(torch.ones(1, 2, 4, 4, 4), torch.ones(3, 2, 2, 2, 2)).shape
+    torch.Size([1, 3, 3, 3, 3])
+    """
     return _convolution(3, "conv3d", input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -370,7 +382,11 @@ def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 def conv_transpose1d(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
-    """The adjoint of conv1d, with weight (C, O / groups, K); see ``nn.ConvTranspose1d``."""
+    """The adjoint of conv1d, with weight (C, O / groups, K); see ``nn.ConvTranspose1d``.
+
+    >>> torch.conv_transpose1d(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[1.0, 10.0]]]))
+    tensor([[[ 1., 12., 20.]]])
+    """
     return _transposed(
         1,
         "conv_transpose1d",
@@ -389,7 +405,11 @@ def conv_transpose1d(
 def conv_transpose2d(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
-    """The adjoint of conv2d, with weight (C, O / groups, kH, kW); see ``nn.ConvTranspose2d``."""
+    """The adjoint of conv2d, with weight (C, O / groups, kH, kW); see ``nn.ConvTranspose2d``.
+
+    >>> torch.conv_transpose2d(torch.ones(1, 3, 4, 4), torch.ones(3, 5, 2, 2), stride=2).shape
+    torch.Size([1, 5, 8, 8])
+    """
     return _transposed(
         2,
         "conv_transpose2d",
@@ -408,7 +428,11 @@ def conv_transpose2d(
 def conv_transpose3d(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
-    """The adjoint of conv3d; see ``nn.ConvTranspose3d``."""
+    """The adjoint of conv3d; see ``nn.ConvTranspose3d``.
+
+    >>> torch.conv_transpose3d(torch.ones(1, 2, 3, 3, 3), torch.ones(2, 1, 2, 2, 2)).shape
+    torch.Size([1, 1, 4, 4, 4])
+    """
     return _transposed(
         3,
         "conv_transpose3d",

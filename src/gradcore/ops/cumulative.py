@@ -104,14 +104,22 @@ cumprod_op.vjp(x=_cumprod_grad)
 
 @reduction(inplace=True)
 def cumsum(input, dim, *, dtype=None):
-    """The running sum along ``dim``; integers in int64."""
+    """The running sum along ``dim``; integers in int64.
+
+    >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
+    tensor([1, 3, 6])
+    """
     x = cast(tensor_argument("cumsum", input), dtype)
     return cast(cumsum_op(x, axis=normalize_dim(dim, x._array.ndim)), dtype)
 
 
 @reduction(inplace=True)
 def cumprod(input, dim, *, dtype=None):
-    """The running product along ``dim``; integers in int64."""
+    """The running product along ``dim``; integers in int64.
+
+    >>> torch.cumprod(torch.tensor([1, 2, 3]), 0)
+    tensor([1, 2, 6])
+    """
     x = cast(tensor_argument("cumprod", input), dtype)
     return cast(cumprod_op(x, axis=normalize_dim(dim, x._array.ndim)), dtype)
 
@@ -143,7 +151,11 @@ logcumsumexp_op.vjp(x=_logcumsumexp_grad)
 
 @reduction()
 def logcumsumexp(input, dim):
-    """``log(cumsum(exp(input)))`` along ``dim`` without overflow; real floating point only."""
+    """``log(cumsum(exp(input)))`` along ``dim`` without overflow; real floating point only.
+
+    >>> torch.logcumsumexp(torch.zeros(3), 0)
+    tensor([0.0000, 0.6931, 1.0986])
+    """
     x = tensor_argument("logcumsumexp", input)
     axis = normalize_dim(dim, x._array.ndim)
     refuse_kinds("logcumsumexp_out_cpu", x, "biuc")
@@ -211,13 +223,21 @@ def _cumulative_extreme(name: str, call: Op, result: Any, input: Any, dim: Any) 
 
 @reduction()
 def cummax(input, dim):
-    """``(values, indices)`` of the running maximum; the last of equal elements, nan wins."""
+    """``(values, indices)`` of the running maximum; the last of equal elements, nan wins.
+
+    >>> torch.cummax(torch.tensor([1, 3, 2]), 0).values
+    tensor([1, 3, 3])
+    """
     return _cumulative_extreme("cummax", cummax_op, cummax_result, input, dim)
 
 
 @reduction()
 def cummin(input, dim):
-    """``(values, indices)`` of the running minimum; the last of equal elements, nan wins."""
+    """``(values, indices)`` of the running minimum; the last of equal elements, nan wins.
+
+    >>> torch.cummin(torch.tensor([3, 1, 2]), 0).indices
+    tensor([0, 1, 1])
+    """
     return _cumulative_extreme("cummin", cummin_op, cummin_result, input, dim)
 
 
@@ -229,6 +249,9 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
     """The differences of neighbours along ``dim``, ``n`` times over; xor for bools.
 
     ``prepend`` and ``append`` are joined to the input first.
+
+    >>> torch.diff(torch.tensor([1, 4, 9, 16]))
+    tensor([3, 5, 7])
     """
     from .joining import cat
 

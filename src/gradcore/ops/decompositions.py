@@ -99,7 +99,12 @@ def cholesky_ex(A, *, upper=False, check_errors=False):
 @public
 @takes_exact_out
 def cholesky(input, upper=False):
-    """The Cholesky factor of matrices: lower unless ``upper``."""
+    """The Cholesky factor of matrices: lower unless ``upper``.
+
+    >>> torch.cholesky(torch.tensor([[4.0, 2.0], [2.0, 5.0]]))
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
     factor, info = _cholesky("cholesky", input, upper)
     raise_for("cholesky", info, _not_positive)
     return factor
@@ -108,7 +113,13 @@ def cholesky(input, upper=False):
 @public
 @takes_exact_out
 def cholesky_solve(B, L, upper=False):
-    """X with A X = B, from the Cholesky factor of A."""
+    """X with A X = B, from the Cholesky factor of A.
+
+    >>> L = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    >>> torch.cholesky_solve(torch.tensor([[2.0], [8.0]]), L)
+    tensor([[2.],
+            [2.]])
+    """
     for name, x in (("b", B), ("u", L)):
         if x.ndim < 2:
             raise RuntimeError(
@@ -122,7 +133,12 @@ def cholesky_solve(B, L, upper=False):
 @public
 @takes_exact_out
 def cholesky_inverse(L, upper=False):
-    """The inverse of A, from its Cholesky factor."""
+    """The inverse of A, from its Cholesky factor.
+
+    >>> torch.cholesky_inverse(torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
+    tensor([[ 2., -1.],
+            [-1.,  1.]])
+    """
     square("cholesky_inverse", L)
     return cholesky_solve(unit_matrix(L), L, upper)
 
@@ -306,7 +322,11 @@ def svdvals(A, *, driver=None):
 @public
 @takes_exact_out
 def svd(input, some=True, compute_uv=True):
-    """``(U, S, V)`` with input = U diag(S) V^H; zeros for U and V unless ``compute_uv``."""
+    """``(U, S, V)`` with input = U diag(S) V^H; zeros for U and V unless ``compute_uv``.
+
+    >>> torch.svd(torch.tensor([[1.0, 1.0], [0.0, 1.0]])).S
+    tensor([1.6180, 0.6180])
+    """
     u, s, vh = _decomposed("linalg.svd", input, not some)
     if compute_uv:
         return results.svd((u, s, adjoint(vh)))

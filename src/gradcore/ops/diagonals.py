@@ -20,7 +20,11 @@ def diagonal_dims(name: str, ndim: int, dim1: int, dim2: int) -> tuple[int, int]
 
 @public
 def diagonal(input, offset=0, dim1=0, dim2=1):
-    """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension."""
+    """The diagonal of dimensions ``dim1`` and ``dim2``, as the last dimension.
+
+    >>> torch.diagonal(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     require_tensor("diagonal", "input", input)
     offset = int_argument("diagonal", "offset", offset, 2)
     first, second = diagonal_dims("diagonal", input.ndim, dim1, dim2)
@@ -32,7 +36,12 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
 
 @public
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
-    """Zeros with the last dimension of ``input`` on the diagonal of ``dim1`` and ``dim2``."""
+    """Zeros with the last dimension of ``input`` on the diagonal of ``dim1`` and ``dim2``.
+
+    >>> torch.diag_embed(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     require_tensor("diag_embed", "input", input)
     ndim, n = input.ndim + 1, input.shape[-1]
     first, second = diagonal_dims("diag_embed", ndim, dim1, dim2)
@@ -44,7 +53,11 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
 
 @public
 def diag(input, diagonal=0, *, out=None):
-    """The diagonal of a matrix (a copy), or the matrix with a vector on its diagonal."""
+    """The diagonal of a matrix (a copy), or the matrix with a vector on its diagonal.
+
+    >>> torch.diag(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     if out is not None:
         from ..autograd.inplace import write_out
 
@@ -62,5 +75,11 @@ _diagonal = diagonal
 
 @public
 def diagflat(input, offset=0):
-    """A matrix with the elements of ``input`` on its diagonal."""
+    """A matrix with the elements of ``input`` on its diagonal.
+
+    >>> torch.diagflat(torch.tensor([1, 2]), 1)
+    tensor([[0, 1, 0],
+            [0, 0, 2],
+            [0, 0, 0]])
+    """
     return diag_embed(ravel(input), offset)

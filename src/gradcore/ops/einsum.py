@@ -20,6 +20,9 @@ def einsum(equation, *operands):
     The sublist form ``einsum(a, [0, 1], b, [1, 2], [0, 2])`` works too.
 
     Raises RuntimeError for a malformed equation or sizes that do not fit.
+
+    >>> torch.einsum("ij,j->i", torch.tensor([[1, 2], [3, 4]]), torch.tensor([1, 10]))
+    tensor([21, 43])
     """
     if not isinstance(equation, str):
         equation, operands = _from_sublists((equation, *operands))

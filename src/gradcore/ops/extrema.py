@@ -144,6 +144,9 @@ def max(input, dim=None, keepdim=False, *, other=None):
     """The largest element; ``(values, indices)`` along ``dim``; or elementwise with a tensor.
 
     nan is the largest. IndexError where ``dim`` is empty.
+
+    >>> torch.max(torch.tensor([[1, 5], [7, 2]]), dim=1).values
+    tensor([5, 7])
     """
     return _extreme("max", (_max_all, max_with_index, maximum), max_result,
                     (input, dim, keepdim, other))  # fmt: skip
@@ -154,6 +157,9 @@ def min(input, dim=None, keepdim=False, *, other=None):
     """The smallest element; ``(values, indices)`` along ``dim``; or elementwise with a tensor.
 
     nan is the smallest. IndexError where ``dim`` is empty.
+
+    >>> torch.min(torch.tensor([[1, 5], [7, 2]]), dim=1).indices
+    tensor([0, 1])
     """
     return _extreme("min", (_min_all, min_with_index, minimum), min_result,
                     (input, dim, keepdim, other))  # fmt: skip
@@ -169,19 +175,31 @@ def _reduced(name: str, kernel: str, call: Op, input: Any, dim: Any, keepdim: bo
 
 @reduction(check_out=same_dtype_out)
 def amax(input, dim=(), keepdim=False):
-    """The largest elements over ``dim``; equal ones share the gradient."""
+    """The largest elements over ``dim``; equal ones share the gradient.
+
+    >>> torch.amax(torch.tensor([[1, 5], [7, 2]]), dim=(0, 1))
+    tensor(7)
+    """
     return _reduced("amax", "max_values_cpu", amax_op, input, dim, keepdim)
 
 
 @reduction(check_out=same_dtype_out)
 def amin(input, dim=(), keepdim=False):
-    """The smallest elements over ``dim``; equal ones share the gradient."""
+    """The smallest elements over ``dim``; equal ones share the gradient.
+
+    >>> torch.amin(torch.tensor([[1, 5], [7, 2]]), dim=0)
+    tensor([1, 2])
+    """
     return _reduced("amin", "min_values_cpu", amin_op, input, dim, keepdim)
 
 
 @reduction()
 def aminmax(input, *, dim=None, keepdim=False):
-    """``(min, max)`` over one ``dim``, or over all."""
+    """``(min, max)`` over one ``dim``, or over all.
+
+    >>> torch.aminmax(torch.tensor([3, 1, 2])).max
+    tensor(3)
+    """
     x = tensor_argument("aminmax", input)
     if dim is None and x._array.size == 0:
         raise RuntimeError(
@@ -213,11 +231,19 @@ def _position(name: str, call: Op, input: Any, dim: Any, keepdim: bool) -> Any:
 
 @reduction()
 def argmax(input, dim=None, keepdim=False):
-    """The position of the largest element along ``dim`` (in the flattened tensor if None)."""
+    """The position of the largest element along ``dim`` (in the flattened tensor if None).
+
+    >>> torch.argmax(torch.tensor([[1, 5], [7, 2]]), dim=1)
+    tensor([1, 0])
+    """
     return _position("argmax", argmax_op, input, dim, keepdim)
 
 
 @reduction()
 def argmin(input, dim=None, keepdim=False):
-    """The position of the smallest element along ``dim`` (in the flattened tensor if None)."""
+    """The position of the smallest element along ``dim`` (in the flattened tensor if None).
+
+    >>> torch.argmin(torch.tensor([[1, 5], [7, 2]]))
+    tensor(0)
+    """
     return _position("argmin", argmin_op, input, dim, keepdim)

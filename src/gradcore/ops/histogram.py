@@ -146,6 +146,9 @@ def histogram(input, bins, *, range=None, weight=None, density=False):
 
     ``bins`` is a number of equal bins between the bounds ``range`` (those of the input if None),
     or the sorted edges as a tensor. With ``density`` the integral over the bins is 1.
+
+    >>> torch.histogram(torch.tensor([1.0, 2.0, 1.0]), bins=4, range=(0.0, 4.0)).hist
+    tensor([0., 2., 1., 0.])
     """
     x = require_tensor("histogram", "input", input).reshape((-1, 1))
     if weight is not None and tuple(weight.shape) == tuple(input.shape):
@@ -160,6 +163,10 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
 
     ``bins`` is a number of bins for all dimensions, or one per dimension, or their edges.
     ``range`` lists the lower and the upper bound of every dimension.
+
+    >>> torch.histogramdd(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), bins=[2, 2]).hist
+    tensor([[0., 1.],
+            [1., 0.]])
     """
     x = require_tensor("histogramdd", "input", input)
     if isinstance(bins, int):

@@ -94,7 +94,11 @@ igammac_op.vjp(x=_no_derivative("igammac: input"), y=lambda g, x, y: -g * _densi
 @public(inplace=True)
 @takes_out
 def igamma(input, other):
-    """The regularized lower incomplete gamma function P(input, other)."""
+    """The regularized lower incomplete gamma function P(input, other).
+
+    >>> torch.igamma(torch.tensor([1.0, 4.0]), torch.tensor([2.0, 2.0]))
+    tensor([0.8647, 0.1429])
+    """
     require_tensor("igamma", "input", input)
     require_tensor("igamma", "other", other, 2)
     return igamma_op(input, other)
@@ -103,7 +107,11 @@ def igamma(input, other):
 @public(inplace=True)
 @takes_out
 def igammac(input, other):
-    """The regularized upper incomplete gamma function, 1 - igamma."""
+    """The regularized upper incomplete gamma function, 1 - igamma.
+
+    >>> torch.igammac(torch.tensor([1.0, 4.0]), torch.tensor([2.0, 2.0]))
+    tensor([0.1353, 0.8571])
+    """
     require_tensor("igammac", "input", input)
     require_tensor("igammac", "other", other, 2)
     return igammac_op(input, other)

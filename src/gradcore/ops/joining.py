@@ -56,6 +56,9 @@ def cat(tensors, dim=0, *, axis=None, out=None):
     """The tensors one after the other along ``dim``; all other sizes must be equal.
 
     Raises RuntimeError for sizes that differ, ValueError for an empty list.
+
+    >>> torch.cat([torch.tensor([[1, 2]]), torch.tensor([[3, 4]])], dim=1)
+    tensor([[1, 2, 3, 4]])
     """
     if out is not None:
         from ..autograd.inplace import write_out
@@ -94,7 +97,12 @@ def _check_cat(joined: tuple, tensors: tuple, dim: int) -> None:
 
 @public(method=False)
 def stack(tensors, dim=0, *, out=None):
-    """Tensors of one shape along a new dimension ``dim``."""
+    """Tensors of one shape along a new dimension ``dim``.
+
+    >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if out is not None:
         from ..autograd.inplace import write_out
 
@@ -140,19 +148,31 @@ def _at_least_3d(x: Any) -> Any:
 
 @public(method=False)
 def atleast_1d(*tensors):
-    """0-d tensors as 1-d ones; one tensor gives a tensor, several a tuple."""
+    """0-d tensors as 1-d ones; one tensor gives a tensor, several a tuple.
+
+    >>> torch.atleast_1d(torch.tensor(1.0))
+    tensor([1.])
+    """
     return _each("atleast_1d", tensors, _at_least_1d)
 
 
 @public(method=False)
 def atleast_2d(*tensors):
-    """With leading dimensions added up to two."""
+    """With leading dimensions added up to two.
+
+    >>> torch.atleast_2d(torch.tensor([1, 2]))
+    tensor([[1, 2]])
+    """
     return _each("atleast_2d", tensors, _at_least_2d)
 
 
 @public(method=False)
 def atleast_3d(*tensors):
-    """With dimensions added up to three: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1)."""
+    """With dimensions added up to three: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1).
+
+    >>> torch.atleast_3d(torch.ones(2, 3)).shape
+    torch.Size([2, 3, 1])
+    """
     return _each("atleast_3d", tensors, _at_least_3d)
 
 
@@ -197,7 +217,12 @@ column_stack = _stacker(
 
 @public(method=False)
 def block_diag(*tensors):
-    """A matrix with the given matrices (vectors are rows, numbers 1 x 1) along its diagonal."""
+    """A matrix with the given matrices (vectors are rows, numbers 1 x 1) along its diagonal.
+
+    >>> torch.block_diag(torch.ones(1, 2), torch.tensor(3.0))
+    tensor([[1., 1., 0.],
+            [0., 0., 3.]])
+    """
     blocks = []
     for i, x in enumerate(tensors):
         if require_tensor("block_diag", "tensors", x).ndim > 2:
@@ -224,6 +249,10 @@ def meshgrid(*tensors, indexing=None):
 
     ``indexing`` is "ij" (the first tensor runs along the first dimension; the default, with
     PyTorch's warning) or "xy" (along the second, the second one along the first).
+
+    >>> torch.meshgrid(torch.tensor([1, 2]), torch.tensor([3, 4, 5]), indexing="ij")[0]
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
     """
     tensors = tensor_arguments(tensors)
     if not tensors:
@@ -274,7 +303,11 @@ def _require_vector(x: Any) -> Any:
 
 @public(method=False)
 def cartesian_prod(*tensors):
-    """All combinations of elements of 1-d tensors, one per row."""
+    """All combinations of elements of 1-d tensors, one per row.
+
+    >>> torch.cartesian_prod(torch.tensor([1, 2]), torch.tensor([3, 4])).tolist()
+    [[1, 3], [1, 4], [2, 3], [2, 4]]
+    """
     tensors = tensor_arguments(tensors)
     for x in tensors:
         _require_vector(require_tensor("cartesian_prod", "tensors", x))
@@ -286,7 +319,11 @@ def cartesian_prod(*tensors):
 
 @public
 def combinations(input, r=2, with_replacement=False):
-    """All choices of ``r`` elements of a 1-d tensor, in order, one per row."""
+    """All choices of ``r`` elements of a 1-d tensor, in order, one per row.
+
+    >>> torch.combinations(torch.tensor([1, 2, 3])).tolist()
+    [[1, 2], [1, 3], [2, 3]]
+    """
     from .index import index_select_op
     from .moving import constant_indices
 

@@ -129,7 +129,12 @@ def _check_mm(a: Any, b: Any) -> None:
 
 @public
 def mm(input, mat2, *, out=None):
-    """The product of two matrices: (n, m) and (m, p) give (n, p)."""
+    """The product of two matrices: (n, m) and (m, p) give (n, p).
+
+    >>> torch.mm(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[5], [6]]))
+    tensor([[17],
+            [39]])
+    """
     if out is not None:
         return write_exact(mm, out, input, mat2)
     _check_mm(require_tensor("mm", "input", input), require_tensor("mm", "mat2", mat2, 2))
@@ -138,7 +143,11 @@ def mm(input, mat2, *, out=None):
 
 @public
 def bmm(input, mat2, *, out=None):
-    """Products of matrices in two batches: (b, n, m) and (b, m, p) give (b, n, p)."""
+    """Products of matrices in two batches: (b, n, m) and (b, m, p) give (b, n, p).
+
+    >>> torch.bmm(torch.ones(3, 2, 4), torch.ones(3, 4, 5)).shape
+    torch.Size([3, 2, 5])
+    """
     if out is not None:
         return write_exact(bmm, out, input, mat2)
     require_tensor("bmm", "input", input)
@@ -159,7 +168,11 @@ def bmm(input, mat2, *, out=None):
 
 @public
 def mv(input, vec, *, out=None):
-    """A matrix (n, m) times a vector (m,)."""
+    """A matrix (n, m) times a vector (m,).
+
+    >>> torch.mv(torch.tensor([[1, 2], [3, 4]]), torch.tensor([1, 10]))
+    tensor([21, 43])
+    """
     if out is not None:
         return write_exact(mv, out, input, vec)
     require_tensor("mv", "input", input)
@@ -178,7 +191,11 @@ def mv(input, vec, *, out=None):
 
 @public
 def dot(input, tensor, *, out=None):
-    """The sum of the products of two vectors' elements."""
+    """The sum of the products of two vectors' elements.
+
+    >>> torch.dot(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor(11)
+    """
     if out is not None:
         return write_exact(dot, out, input, tensor)
     require_tensor("dot", "input", input)
@@ -205,6 +222,9 @@ def matmul(input, other, *, out=None):
     """The matrix product, with batches broadcast; 1-D tensors are vectors.
 
     Raises RuntimeError where the inner sizes differ or a tensor has no dimension.
+
+    >>> torch.matmul(torch.ones(3, 2, 4), torch.ones(4)).shape
+    torch.Size([3, 2])
     """
     if out is not None:
         return write_exact(matmul, out, input, other)
@@ -271,6 +291,9 @@ def linear(input, weight, bias=None):
     """``input @ weight.T + bias`` on the last dimension (``torch.nn.functional.linear``).
 
     Shapes: input (*, in), weight (out, in) or (in,), bias (out,); the result is (*, out).
+
+    >>> F.linear(torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0]]), torch.tensor([0.5]))
+    tensor([11.5000])
     """
     require_tensor("linear", "input", input)
     require_tensor("linear", "weight", weight, 2)

@@ -136,7 +136,13 @@ def lu(A, *, pivot=True):
 @public(method=False)
 @takes_exact_out
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
-    """``(P, L, U)`` from what ``linalg.lu_factor`` gave; empty tensors for what is not asked."""
+    """``(P, L, U)`` from what ``linalg.lu_factor`` gave; empty tensors for what is not asked.
+
+    >>> LU, pivots = torch.linalg.lu_factor(torch.tensor([[1.0, 2.0], [4.0, 4.0]]))
+    >>> torch.lu_unpack(LU, pivots)[2]
+    tensor([[4., 4.],
+            [0., 1.]])
+    """
     if LU_pivots._array.dtype.name != "int32":
         raise RuntimeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 "
@@ -161,7 +167,12 @@ def basic_empty(like: Any) -> Any:
 
 @public(name="lu")
 def lu_legacy(A, pivot=True, get_infos=False, out=None):
-    """``(LU, pivots)`` or ``(LU, pivots, infos)`` (deprecated: ``linalg.lu_factor``)."""
+    """``(LU, pivots)`` or ``(LU, pivots, infos)`` (deprecated: ``linalg.lu_factor``).
+
+    >>> torch.lu(torch.tensor([[1.0, 2.0], [4.0, 4.0]]))[0]
+    tensor([[4.0000, 4.0000],
+            [0.2500, 1.0000]])
+    """
     warnings.warn(
         "torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex "
         "and will be removed in a future PyTorch release.",
@@ -207,5 +218,11 @@ _adjoint = adjoint
 @public
 @takes_exact_out
 def lu_solve(b, LU_data, LU_pivots):
-    """X with A X = b from the LU of A."""
+    """X with A X = b from the LU of A.
+
+    >>> LU, pivots = torch.linalg.lu_factor(torch.tensor([[1.0, 2.0], [4.0, 4.0]]))
+    >>> torch.lu_solve(torch.tensor([[3.0], [8.0]]), LU, pivots)
+    tensor([[1.],
+            [1.]])
+    """
     return linalg_lu_solve(LU_data, LU_pivots, b)

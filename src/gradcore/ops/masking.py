@@ -32,7 +32,11 @@ def _bool_mask(message: str, mask: Any) -> Any:
 
 @public
 def masked_fill(input, mask, value):
-    """``value`` (a number or a 0-d tensor) where ``mask`` holds, ``input`` elsewhere."""
+    """``value`` (a number or a 0-d tensor) where ``mask`` holds, ``input`` elsewhere.
+
+    >>> torch.masked_fill(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]), 0)
+    tensor([0, 2, 0])
+    """
     require_tensor("masked_fill", "input", input)
     x, mask, value = masked_fill_arguments(input, mask, value)
     x = x if tuple(x.shape) == tuple(mask.shape) else _broadcast(x, mask)
@@ -77,7 +81,11 @@ def masked_fill_arguments(x: Any, mask: Any, value: Any) -> tuple:
 
 @public
 def masked_select(input, mask, *, out=None):
-    """The elements where ``mask`` holds (both broadcast), in one dimension."""
+    """The elements where ``mask`` holds (both broadcast), in one dimension.
+
+    >>> torch.masked_select(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]))
+    tensor([1, 3])
+    """
     if out is not None:
         from ..autograd.inplace import write_out
 
@@ -98,7 +106,11 @@ def mask_positions(mask: Any) -> tuple:
 
 @public(inplace=True)
 def masked_scatter(input, mask, source):
-    """The elements of ``source``, one after the other, where ``mask`` holds."""
+    """The elements of ``source``, one after the other, where ``mask`` holds.
+
+    >>> torch.masked_scatter(torch.zeros(3), torch.tensor([True, False, True]), torch.ones(2))
+    tensor([1., 0., 1.])
+    """
     require_tensor("masked_scatter", "input", input)
     mask = _bool_mask(
         "masked_scatter_ only supports boolean masks, but got mask with dtype "
@@ -128,6 +140,10 @@ def nonzero(input, *, out=None, as_tuple=False):
     """The positions of what is not zero, one per row; a tuple of one tensor per dimension.
 
     A 0-d input counts as 1-d with ``as_tuple``.
+
+    >>> torch.nonzero(torch.tensor([[0, 1], [2, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
     """
     if out is not None:
         from ..autograd.inplace import write_out
@@ -141,14 +157,23 @@ def nonzero(input, *, out=None, as_tuple=False):
 
 @public
 def argwhere(input):
-    """The positions of what is not zero, one per row."""
+    """The positions of what is not zero, one per row.
+
+    >>> torch.argwhere(torch.tensor([0, 1, 2]))
+    tensor([[1],
+            [2]])
+    """
     return I.nonzero_op(require_tensor("argwhere", "input", input))
 
 
 @public
 @takes_out
 def nonzero_static(input, *, size, fill_value=-1):
-    """The first ``size`` rows of :func:`nonzero`, and ``fill_value`` in rows that it lacks."""
+    """The first ``size`` rows of :func:`nonzero`, and ``fill_value`` in rows that it lacks.
+
+    >>> torch.nonzero_static(torch.tensor([0, 1, 2]), size=3).tolist()
+    [[1], [2], [-1]]
+    """
     require_tensor("nonzero_static", "input", input)
     if size < 0:
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
@@ -161,7 +186,11 @@ def nonzero_static(input, *, size, fill_value=-1):
 
 @public(method=False)
 def unravel_index(indices, shape):
-    """Flat positions as one tensor of coordinates for every dimension of ``shape``."""
+    """Flat positions as one tensor of coordinates for every dimension of ``shape``.
+
+    >>> torch.unravel_index(torch.tensor([0, 4]), (2, 3))
+    (tensor([0, 1]), tensor([0, 1]))
+    """
     require_tensor("unravel_index", "indices", indices)
     array = indices._array
     if array.dtype.kind not in "iu":
@@ -273,6 +302,9 @@ def index_put(input, indices, values, accumulate=False):
     """``input`` with ``values`` at the positions that the tensors ``indices`` name.
 
     With ``accumulate`` the values are added, each of those of a repeated position too.
+
+    >>> torch.index_put(torch.zeros(3), (torch.tensor([0, 2]),), torch.tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
     """
     for i, index in enumerate(indices):
         if not is_tensor(index):
@@ -295,6 +327,9 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
     """Whether each of ``elements`` is among ``test_elements``; one of the two may be a number.
 
     ``assume_unique`` is a promise that speeds nothing up here.
+
+    >>> torch.isin(torch.tensor([1, 2, 3]), torch.tensor([2, 3]))
+    tensor([False,  True,  True])
     """
     if out is not None:
         from ..autograd.inplace import write_out
@@ -328,7 +363,11 @@ def bincount_op(xp, x, weights, *, minlength):
 
 @public
 def bincount(input, weights=None, minlength=0):
-    """How often each non-negative integer occurs, or the sum of the weights of each."""
+    """How often each non-negative integer occurs, or the sum of the weights of each.
+
+    >>> torch.bincount(torch.tensor([0, 1, 1, 3]))
+    tensor([1, 2, 0, 1])
+    """
     require_tensor("bincount", "input", input)
     if category(input._array.dtype) >= 2 or input._array.dtype.kind == "b":
         raise NotImplementedError(
@@ -359,7 +398,11 @@ def histc_op(xp, x, *, bins, low, high):
 
 @public
 def histc(input, bins=100, min=0, max=0, *, out=None):
-    """How many elements lie in each of ``bins`` equal parts of [min, max], or of their range."""
+    """How many elements lie in each of ``bins`` equal parts of [min, max], or of their range.
+
+    >>> torch.histc(torch.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3)
+    tensor([0., 2., 1., 0.])
+    """
     if out is not None:
         from ..autograd.inplace import write_out
 

@@ -38,7 +38,12 @@ from .solves import inv
 @public
 @takes_exact_out
 def matrix_power(A, n):
-    """Square matrices to an integer power; a negative one of the inverse."""
+    """Square matrices to an integer power; a negative one of the inverse.
+
+    >>> torch.matrix_power(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), 3)
+    tensor([[1., 3.],
+            [0., 1.]])
+    """
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(
             f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}"
@@ -113,7 +118,12 @@ matrix_exp_op.vjp(x=_matrix_exp_grad)
 
 @public
 def matrix_exp(A):
-    """The matrix exponential of (*, n, n)."""
+    """The matrix exponential of (*, n, n).
+
+    >>> torch.matrix_exp(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     inexact("linalg.matrix_exp", square("linalg.matrix_exp", A), low=True)
     return matrix_exp_op(A)
 
@@ -194,7 +204,11 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, rcond=None):
 
 @public
 def pinverse(input, rcond=1e-15):
-    """``linalg.pinv(input, rcond)``."""
+    """``linalg.pinv(input, rcond)``.
+
+    >>> torch.pinverse(torch.tensor([[3.0], [4.0]]))
+    tensor([[0.1200, 0.1600]])
+    """
     return pinv(input, rtol=rcond)
 
 
@@ -327,7 +341,12 @@ def unit_power(x: Any) -> Any:
 
 @public(name="vander", method=False)
 def vander_of_vector(x, N=None, increasing=False):
-    """The Vandermonde matrix of a vector: falling powers, rising ones if ``increasing``."""
+    """The Vandermonde matrix of a vector: falling powers, rising ones if ``increasing``.
+
+    >>> torch.vander(torch.tensor([2, 3]), N=3)
+    tensor([[4, 2, 1],
+            [9, 3, 1]])
+    """
     from .moving import flip
 
     if x.ndim != 1:

@@ -32,7 +32,12 @@ roll_op.vjp(x=lambda g, shifts, dims: roll_op(g, shifts=tuple(-s for s in shifts
 
 @public
 def flip(input, *dims_, dims=None):
-    """The order of the elements reversed along ``dims``."""
+    """The order of the elements reversed along ``dims``.
+
+    >>> torch.flip(torch.tensor([[1, 2], [3, 4]]), dims=(0, 1))
+    tensor([[4, 3],
+            [2, 1]])
+    """
     require_tensor("flip", "input", input)
     axes = normalize_dims(variable_ints("flip", "dims", dims_, dims), input.ndim)
     return flip_op(input, dims=axes) if axes else clone(input)
@@ -40,7 +45,12 @@ def flip(input, *dims_, dims=None):
 
 @public
 def fliplr(input):
-    """The columns (dimension 1) in reverse order."""
+    """The columns (dimension 1) in reverse order.
+
+    >>> torch.fliplr(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     if require_tensor("fliplr", "input", input).ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
     return flip_op(input, dims=(1,))
@@ -48,7 +58,12 @@ def fliplr(input):
 
 @public
 def flipud(input):
-    """The rows (dimension 0) in reverse order."""
+    """The rows (dimension 0) in reverse order.
+
+    >>> torch.flipud(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[3, 4],
+            [1, 2]])
+    """
     if require_tensor("flipud", "input", input).ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
     return flip_op(input, dims=(0,))
@@ -63,6 +78,9 @@ def roll(input, shifts, dims=()):
     """Elements shifted along ``dims``, those pushed off the end coming back at the start.
 
     Without ``dims`` the tensor is rolled as if it had one dimension.
+
+    >>> torch.roll(torch.tensor([1, 2, 3, 4]), 1)
+    tensor([4, 1, 2, 3])
     """
     require_tensor("roll", "input", input)
     shifts, dims = _ints(shifts), _ints(dims)
@@ -81,7 +99,12 @@ def roll(input, shifts, dims=()):
 
 @public
 def rot90(input, k=1, dims=(0, 1)):
-    """Turned ``k`` times by 90 degrees in the plane ``dims``, from the first to the second."""
+    """Turned ``k`` times by 90 degrees in the plane ``dims``, from the first to the second.
+
+    >>> torch.rot90(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
     ndim = require_tensor("rot90", "input", input).ndim
     given = ints_argument("rot90", "dims", dims, 3)
     if len(given) != 2:
@@ -109,7 +132,12 @@ def rot90(input, k=1, dims=(0, 1)):
 
 @public(function_too=False)
 def repeat(self, *repeats_, repeats=None):
-    """Copies of the tensor side by side, ``repeats`` of them along each dimension."""
+    """Copies of the tensor side by side, ``repeats`` of them along each dimension.
+
+    >>> torch.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
     return _tiled(self, variable_ints("repeat", "repeats", repeats_, repeats))
 
 
@@ -134,7 +162,11 @@ def _tiled(x: Any, counts: tuple[int, ...]) -> Any:
 
 @public
 def tile(input, *dims_, dims=None):
-    """Copies side by side; where ``dims`` has fewer entries than dimensions, ones come first."""
+    """Copies side by side; where ``dims`` has fewer entries than dimensions, ones come first.
+
+    >>> torch.tile(torch.tensor([1, 2]), (2,))
+    tensor([1, 2, 1, 2])
+    """
     require_tensor("tile", "input", input)
     counts = variable_ints("tile", "dims", dims_, dims)
     return _tiled(input, (1,) * (input.ndim - len(counts)) + counts)
@@ -162,6 +194,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
 
     ``repeats`` is an int or a tensor with one count per element. Without it, ``input`` itself
     holds the counts and the result the positions. RuntimeError for negative counts.
+
+    >>> torch.repeat_interleave(torch.tensor([1, 2]), torch.tensor([1, 3]))
+    tensor([1, 2, 2, 2])
     """
     require_tensor("repeat_interleave", "input", input)
     if repeats is None:

@@ -105,20 +105,32 @@ def _median(name: str, ops: tuple, result: Any, input: Any, dim: Any, keepdim: b
 
 @reduction()
 def median(input, dim=None, keepdim=False):
-    """The lower middle element of all, or ``(values, indices)`` along ``dim``; nan if any is."""
+    """The lower middle element of all, or ``(values, indices)`` along ``dim``; nan if any is.
+
+    >>> torch.median(torch.tensor([4.0, 1.0, 3.0, 2.0]))
+    tensor(2.)
+    """
     return _median("median", (median_all, median_op), median_result, input, dim, keepdim)
 
 
 @reduction()
 def nanmedian(input, dim=None, keepdim=False):
-    """:func:`median` of what is not nan."""
+    """:func:`median` of what is not nan.
+
+    >>> torch.nanmedian(torch.tensor([1.0, float("nan"), 3.0]))
+    tensor(1.)
+    """
     ops = (nanmedian_all, nanmedian_op)
     return _median("nanmedian", ops, nanmedian_result, input, dim, keepdim)
 
 
 @reduction()
 def mode(input, dim=-1, keepdim=False):
-    """``(values, indices)`` of the most frequent element along ``dim``; ties: the smallest."""
+    """``(values, indices)`` of the most frequent element along ``dim``; ties: the smallest.
+
+    >>> torch.mode(torch.tensor([3, 1, 3, 2])).values
+    tensor(3)
+    """
     x = tensor_argument("mode", input)
     refuse_kinds("mode_cpu", x, "c")
     return _along("mode", mode_op, mode_result, x, dim, keepdim)
@@ -215,11 +227,18 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 
     ``q`` is a number or a 1-d tensor in [0, 1], which then is the first dimension of the result;
     ``interpolation`` between neighbours is linear, lower, higher, midpoint or nearest.
+
+    >>> torch.quantile(torch.tensor([0.0, 1.0, 2.0, 3.0]), 0.5)
+    tensor(1.5000)
     """
     return _quantile("quantile", input, q, dim, keepdim, interpolation)
 
 
 @reduction()
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """:func:`quantile` of what is not nan."""
+    """:func:`quantile` of what is not nan.
+
+    >>> torch.nanquantile(torch.tensor([0.0, float("nan"), 3.0]), 0.5)
+    tensor(1.5000)
+    """
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation)

@@ -86,7 +86,12 @@ def linalg_qr(A, mode="reduced"):
 @public
 @takes_exact_out
 def qr(input, some=True):
-    """``(Q, R)``: reduced if ``some``, else complete."""
+    """``(Q, R)``: reduced if ``some``, else complete.
+
+    >>> torch.qr(torch.tensor([[1.0, 1.0], [1.0, 0.0]])).R.abs()
+    tensor([[1.4142, 0.7071],
+            [0.0000, 0.7071]])
+    """
     return results.qr(linalg_qr(input, "reduced" if some else "complete"))
 
 
@@ -99,7 +104,12 @@ def geqrf_op(xp, x):
 @public
 @takes_exact_out
 def geqrf(input):
-    """``(a, tau)``: R and the Householder vectors of the QR decomposition, as LAPACK has them."""
+    """``(a, tau)``: R and the Householder vectors of the QR decomposition, as LAPACK has them.
+
+    >>> torch.geqrf(torch.tensor([[3.0], [4.0]])).a
+    tensor([[-5.0000],
+            [ 0.5000]])
+    """
     if input.ndim < 2:
         raise RuntimeError("torch.geqrf: input must have at least 2 dimensions.")
     return results.geqrf(geqrf_op(input))
@@ -147,7 +157,13 @@ def _check_reflectors(name: str, A: Any, tau: Any) -> None:
 @public(name="orgqr")
 @takes_exact_out
 def householder_product(A, tau):
-    """The first columns of H1 H2 … Hk, with H = I - tau v v^H and v below the diagonal of A."""
+    """The first columns of H1 H2 … Hk, with H = I - tau v v^H and v below the diagonal of A.
+
+    >>> a, tau = torch.geqrf(torch.tensor([[3.0], [4.0]]))
+    >>> torch.orgqr(a, tau)
+    tensor([[-0.6000],
+            [-0.8000]])
+    """
     _check_reflectors("torch.linalg.householder_product", A, tau)
     v, t = _reflections(A, tau)
     unit = unit_matrix(A)
@@ -157,7 +173,13 @@ def householder_product(A, tau):
 @public
 @takes_exact_out
 def ormqr(input, tau, other, left=True, transpose=False):
-    """``other`` multiplied from the left (or right) by Q = H1 H2 … Hk, or by Q^H."""
+    """``other`` multiplied from the left (or right) by Q = H1 H2 … Hk, or by Q^H.
+
+    >>> a, tau = torch.geqrf(torch.tensor([[3.0], [4.0]]))
+    >>> torch.ormqr(a, tau, torch.tensor([[5.0], [0.0]]))
+    tensor([[-3.],
+            [-4.]])
+    """
     if input.ndim < 2 or other.ndim < 2:
         name = "input" if input.ndim < 2 else "other"
         raise RuntimeError(f"torch.ormqr: {name} must have at least 2 dimensions.")

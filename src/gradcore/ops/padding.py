@@ -124,7 +124,11 @@ def pad(input, pad, mode="constant", value=None):
 @public(method=False)
 @takes_out
 def constant_pad_nd(input, pad, value=0):
-    """``input`` with ``value`` around it; ``pad`` as in ``nn.functional.pad``."""
+    """``input`` with ``value`` around it; ``pad`` as in ``nn.functional.pad``.
+
+    >>> torch.constant_pad_nd(torch.tensor([1, 2]), (1, 2))
+    tensor([0, 1, 2, 0, 0])
+    """
     amounts = _amounts("constant_pad_nd", input, pad)
     return _constant(input, _widths(amounts, input.ndim), value)
 

@@ -229,7 +229,11 @@ def _average(
 def max_pool1d(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
 ):
-    """Maxima over windows of (N, C, L) or (C, L); see ``nn.MaxPool1d``."""
+    """Maxima over windows of (N, C, L) or (C, L); see ``nn.MaxPool1d``.
+
+    >>> torch.max_pool1d(torch.tensor([[1.0, 4.0, 2.0, 3.0]]), 2)
+    tensor([[4., 3.]])
+    """
     return _max(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -237,7 +241,12 @@ def max_pool1d(
 def max_pool2d(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
 ):
-    """Maxima over windows of (N, C, H, W) or (C, H, W); see ``nn.MaxPool2d``."""
+    """Maxima over windows of (N, C, H, W) or (C, H, W); see ``nn.MaxPool2d``.
+
+    >>> torch.max_pool2d(torch.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
     return _max(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -245,13 +254,21 @@ def max_pool2d(
 def max_pool3d(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
 ):
-    """Maxima over windows of (N, C, D, H, W) or (C, D, H, W); see ``nn.MaxPool3d``."""
+    """Maxima over windows of (N, C, D, H, W) or (C, D, H, W); see ``nn.MaxPool3d``.
+
+    >>> torch.max_pool3d(torch.ones(1, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
     return _max(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @public(method=False)
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
-    """Means over windows of (N, C, L) or (C, L); see ``nn.AvgPool1d``."""
+    """Means over windows of (N, C, L) or (C, L); see ``nn.AvgPool1d``.
+
+    >>> torch.avg_pool1d(torch.tensor([[1.0, 4.0, 2.0, 3.0]]), 2)
+    tensor([[2.5000, 2.5000]])
+    """
     return _average(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
@@ -260,7 +277,12 @@ def avg_pool2d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
     divisor_override=None,
 ):  # fmt: skip
-    """Means over windows of (N, C, H, W) or (C, H, W); see ``nn.AvgPool2d``."""
+    """Means over windows of (N, C, H, W) or (C, H, W); see ``nn.AvgPool2d``.
+
+    >>> F.avg_pool2d(torch.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
+    """
     return _average(
         2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
@@ -271,7 +293,11 @@ def avg_pool3d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
     divisor_override=None,
 ):  # fmt: skip
-    """Means over windows of (N, C, D, H, W) or (C, D, H, W); see ``nn.AvgPool3d``."""
+    """Means over windows of (N, C, D, H, W) or (C, D, H, W); see ``nn.AvgPool3d``.
+
+    >>> F.avg_pool3d(torch.ones(1, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
     return _average(
         3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
@@ -328,17 +354,29 @@ def _adaptive_average(n: int, input: Any, output_size: Any) -> Any:
 
 @public(method=False)
 def adaptive_avg_pool1d(input, output_size):
-    """Means over ``output_size`` parts of (N, C, L) or (C, L)."""
+    """Means over ``output_size`` parts of (N, C, L) or (C, L).
+
+    >>> torch.adaptive_avg_pool1d(torch.tensor([[1.0, 4.0, 2.0, 3.0]]), 2)
+    tensor([[2.5000, 2.5000]])
+    """
     return _adaptive_average(1, input, output_size)
 
 
 @public(method=False)
 def adaptive_avg_pool2d(input, output_size):
-    """Means over parts of (N, C, H, W) or (C, H, W); None keeps a size."""
+    """Means over parts of (N, C, H, W) or (C, H, W); None keeps a size.
+
+    >>> F.adaptive_avg_pool2d(torch.ones(1, 6, 8), (2, None)).shape
+    torch.Size([1, 2, 8])
+    """
     return _adaptive_average(2, input, output_size)
 
 
 @public(method=False)
 def adaptive_avg_pool3d(input, output_size):
-    """Means over parts of (N, C, D, H, W) or (C, D, H, W); None keeps a size."""
+    """Means over parts of (N, C, D, H, W) or (C, D, H, W); None keeps a size.
+
+    >>> F.adaptive_avg_pool3d(torch.ones(1, 6, 8, 8), 2).shape
+    torch.Size([1, 2, 2, 2])
+    """
     return _adaptive_average(3, input, output_size)

@@ -81,31 +81,34 @@ def lstm(xp, gates, weight, h, c, mask=None, projection=None, *, reverse):
     """All hidden states (T, N, H or P) and cells (T, N, H) of a long short-term memory.
 
     The gates are input, forget, cell and output, one after the other, as in PyTorch. The third
-    output (T, N, 4 * H) are their values after sigmoid or tanh, for the backward pass.
+    output (T, 4 * H, N) are their values after sigmoid or tanh, for the backward pass: transposed,
+    because a BLAS multiplies the weight by few columns twice as fast as few rows by the weight,
+    and because each gate is then one run of memory.
     """
-    size = c.shape[1]
-    hidden = xp.empty((*gates.shape[:2], h.shape[1]), dtype=gates.dtype)
-    cells = xp.empty((*gates.shape[:2], size), dtype=gates.dtype)
-    active = xp.empty(gates.shape, dtype=gates.dtype)
+    steps, batch, size = gates.shape[0], *c.shape
+    hidden = xp.empty((steps, batch, h.shape[1]), dtype=gates.dtype)
+    cells = xp.empty((steps, batch, size), dtype=gates.dtype)
+    active = xp.empty((steps, 4 * size, batch), dtype=gates.dtype)
     # sigmoid(x) is tanh(x / 2) / 2 + 1 / 2: one tanh for all gates
-    factor = xp.full(4 * size, 0.5, dtype=gates.dtype)
+    factor = xp.full((4 * size, 1), 0.5, dtype=gates.dtype)
     factor[2 * size : 3 * size] = 1
-    for t in _order(gates.shape[0], reverse):
+    for t in _order(steps, reverse):
         z = active[t]
-        # the BLAS multiplies a large matrix by few columns twice as fast as few rows by it
-        xp.add(xp.matmul(weight, h.T).T, gates[t], out=z)
+        xp.matmul(weight, h.T, out=z)
+        z += gates[t].T
         z *= factor
         xp.tanh(z, out=z)
         z *= factor
         z += 1 - factor
-        new = z[:, :size] * z[:, 2 * size : 3 * size]
-        new += z[:, size : 2 * size] * c
+        new = z[:size] * z[2 * size : 3 * size]
+        new += z[size : 2 * size] * c.T
         out = xp.tanh(new)
-        out *= z[:, 3 * size :]
+        out *= z[3 * size :]
         if projection is not None:
-            out = xp.matmul(out, projection.T)
-        hidden[t] = h = _kept(out, h, mask, t)
-        cells[t] = c = _kept(new, c, mask, t)
+            out = xp.matmul(projection, out)
+        hidden[t] = _kept(out.T, h, mask, t)
+        cells[t] = _kept(new.T, c, mask, t)
+        h, c = hidden[t], cells[t]
     return hidden, cells, active
 
 
@@ -116,31 +119,32 @@ def lstm_backward(xp, y, y_cells, weight, h, c, hidden, cells, active, *, revers
     From those of the states and cells, ``y`` and ``y_cells``. It cannot be differentiated itself.
     """
     steps, batch, size = cells.shape
-    i, f, new, o = (active[:, :, k * size : (k + 1) * size] for k in range(4))
-    squashed = xp.tanh(cells)
-    before, cells_before = (xp.empty(x.shape, dtype=x.dtype) for x in (hidden, cells))
-    first, rest, past = (-1, slice(-1), slice(1, None)) if reverse else (0, slice(1, None), slice(-1))
-    before[first], before[rest] = h, hidden[past]
-    cells_before[first], cells_before[rest] = c, cells[past]
-    # what the gradients of cells (and, for the output gate, of states) are multiplied by
-    out = xp.empty((steps, batch, 4, size), dtype=active.dtype)
-    xp.multiply(new, i * (1 - i), out=out[:, :, 0])
-    xp.multiply(cells_before, f * (1 - f), out=out[:, :, 1])
-    xp.multiply(i, 1 - new * new, out=out[:, :, 2])
-    xp.multiply(squashed, o * (1 - o), out=out[:, :, 3])
-    slope = o * (1 - squashed * squashed)
-    to_h, to_c = xp.zeros(h.shape, dtype=h.dtype), xp.zeros(c.shape, dtype=c.dtype)
+    to_gates = xp.empty((steps, batch, 4 * size), dtype=active.dtype)
+    before = xp.empty(hidden.shape, dtype=hidden.dtype)
+    to_h, to_c = xp.zeros((size, batch), dtype=h.dtype), xp.zeros((size, batch), dtype=c.dtype)
+    slopes = xp.empty(active.shape[1:], dtype=active.dtype)
     for t in _order(steps, not reverse):
-        to_h += y[t]
-        to_c += y_cells[t]
-        to_c += to_h * slope[t]
-        out[t, :, :3] *= to_c[:, None]
-        out[t, :, 3] *= to_h
-        to_h = xp.matmul(out[t].reshape(batch, 4 * size), weight)
-        to_c *= f[t]
-    flat = out.reshape(steps * batch, 4 * size)
+        previous = t + 1 if reverse else t - 1
+        first = not 0 <= previous < steps
+        before[t] = h if first else hidden[previous]
+        past = (c if first else cells[previous]).T
+        i, f, new, o = (active[t, k * size : (k + 1) * size] for k in range(4))
+        squashed = xp.tanh(cells[t].T)
+        to_h += y[t].T
+        to_c += y_cells[t].T
+        to_c += to_h * o * (1 - squashed * squashed)
+        # sigmoid's slope at its value s is s * (1 - s), tanh's 1 - s * s
+        xp.subtract(active[t], active[t] * active[t], out=slopes)
+        slopes[:size] *= to_c * new
+        slopes[size : 2 * size] *= to_c * past
+        xp.multiply(to_c * i, 1 - new * new, out=slopes[2 * size : 3 * size])
+        slopes[3 * size :] *= to_h * squashed
+        to_gates[t] = slopes.T
+        to_h = xp.matmul(weight.T, slopes)
+        to_c *= f
+    flat = to_gates.reshape(steps * batch, 4 * size)
     to_weight = xp.matmul(flat.T, before.reshape(steps * batch, size))
-    return out.reshape(active.shape), to_weight, to_h, to_c
+    return to_gates, to_weight, to_h.T, to_c.T
 
 
 def _lstm_gradients(g0, g1, gates, weight, h, c, mask, projection, hidden, cells, reverse):

@@ -102,6 +102,9 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over ``dim`` (an int or several; all of them if None).
 
     Integers and bools give int64. ``dtype`` casts the input first and is that of the result.
+
+    >>> torch.sum(torch.tensor([[1, 2], [3, 4]]), dim=1)
+    tensor([3, 7])
     """
     x = tensor_argument("sum", input)
     if dtype is not None:
@@ -124,7 +127,11 @@ def _check_mean_dtype(x: Any, dtype: Any) -> Any:
 
 @reduction()
 def mean(input, dim=None, keepdim=False, *, dtype=None):
-    """The mean over ``dim``; RuntimeError for integers unless ``dtype`` is floating point."""
+    """The mean over ``dim``; RuntimeError for integers unless ``dtype`` is floating point.
+
+    >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
+    tensor([2., 3.])
+    """
     x = tensor_argument("mean", input)
     if dtype is not None or x._array.dtype.char not in "fd":
         x = _check_mean_dtype(x, dtype)
@@ -135,7 +142,11 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 
 @reduction()
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
-    """The sum over ``dim`` with nan counted as 0."""
+    """The sum over ``dim`` with nan counted as 0.
+
+    >>> torch.nansum(torch.tensor([1.0, float("nan"), 3.0]))
+    tensor(4.)
+    """
     x = cast(tensor_argument("nansum", input), dtype)
     kind = x._array.dtype.kind
     if kind == "c":
@@ -147,7 +158,11 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
 
 @reduction()
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
-    """The mean over ``dim`` of what is not nan."""
+    """The mean over ``dim`` of what is not nan.
+
+    >>> torch.nanmean(torch.tensor([1.0, float("nan"), 3.0]))
+    tensor(2.)
+    """
     x = tensor_argument("nanmean", input)
     if not is_inexact(x):
         raise RuntimeError(
@@ -183,7 +198,11 @@ _prod_all = named(prod_op, "ProdBackward0")
 
 @reduction()
 def prod(input, dim=None, keepdim=False, *, dtype=None):
-    """The product over one ``dim`` (all if None); integers in int64 unless ``dtype`` says."""
+    """The product over one ``dim`` (all if None); integers in int64 unless ``dtype`` says.
+
+    >>> torch.prod(torch.tensor([[1, 2], [3, 4]]), dim=1)
+    tensor([ 2, 12])
+    """
     x = tensor_argument("prod", input)
     if dtype is not None:
         return cast(prod(cast(x, dtype), dim, keepdim), dtype)
@@ -218,7 +237,11 @@ logsumexp_op.vjp(
 
 @reduction()
 def logsumexp(input, dim, keepdim=False):
-    """``log(sum(exp(input)))`` over ``dim`` without overflow; -inf where there is nothing."""
+    """``log(sum(exp(input)))`` over ``dim`` without overflow; -inf where there is nothing.
+
+    >>> torch.logsumexp(torch.tensor([1000.0, 1000.0]), dim=0)
+    tensor(1000.6932)
+    """
     x = tensor_argument("logsumexp", input)
     if not is_inexact(x):
         x = to_dtype(x, dtype=default_dtype())
@@ -254,19 +277,31 @@ def _logical(name: str, call: Op, input: Any, dim: Any, keepdim: bool) -> Any:
 
 @reduction()
 def any(input, dim=None, keepdim=False):
-    """Whether any element over ``dim`` is nonzero; bool (uint8 for uint8)."""
+    """Whether any element over ``dim`` is nonzero; bool (uint8 for uint8).
+
+    >>> torch.any(torch.tensor([[0, 1], [0, 0]]), dim=1)
+    tensor([ True, False])
+    """
     return _logical("any", any_op, input, dim, keepdim)
 
 
 @reduction()
 def all(input, dim=None, keepdim=False):
-    """Whether all elements over ``dim`` are nonzero; bool (uint8 for uint8)."""
+    """Whether all elements over ``dim`` are nonzero; bool (uint8 for uint8).
+
+    >>> torch.all(torch.tensor([[1, 1], [0, 1]]), dim=1)
+    tensor([ True, False])
+    """
     return _logical("all", all_op, input, dim, keepdim)
 
 
 @reduction()
 def count_nonzero(input, dim=None):
-    """How many elements over ``dim`` are not zero; int64."""
+    """How many elements over ``dim`` are not zero; int64.
+
+    >>> torch.count_nonzero(torch.tensor([[0, 1], [2, 3]]), dim=1)
+    tensor([1, 2])
+    """
     return sum(ne(tensor_argument("count_nonzero", input), 0), dim)
 
 
@@ -337,6 +372,9 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     """The vector norm over ``dim``: ``p`` is a number, ±inf, or "fro" (2).
 
     "nuc" is the sum of the singular values of the matrices in two dims. ``dtype`` casts the input.
+
+    >>> torch.norm(torch.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)
+    tensor([ 5., 10.])
     """
     x = tensor_argument("norm", input)
     x = cast(x, dtype) if is_inexact(x) or dtype is None else x

@@ -89,6 +89,9 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 
     With ``return_inverse`` also the position of every element's value, with ``return_counts`` how
     often each came. Every nan is distinct. ``sorted=False`` leaves the order open; it is the same.
+
+    >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
     """
     call = partial(unique_op, complete=return_inverse or return_counts)
     return _unique("unique", call, input, dim, (return_inverse, return_counts))
@@ -96,7 +99,11 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 
 @public
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
-    """The first of each run of equal elements (slices along ``dim``); see :func:`unique`."""
+    """The first of each run of equal elements (slices along ``dim``); see :func:`unique`.
+
+    >>> torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))
+    tensor([1, 2, 1])
+    """
     returns = (return_inverse, return_counts)
     call = partial(unique_consecutive_op, complete=any(returns))
     return _unique("unique_consecutive", call, input, dim, returns)
@@ -196,6 +203,9 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     ``sorted_sequence`` is 1-d or has ``input``'s leading sizes; before equal elements, or after
     them with ``right`` (``side="right"``); ``sorter`` are the indices that sort it. int64, or
     int32 with ``out_int32``.
+
+    >>> torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 6]))
+    tensor([1, 3])
     """
     boundaries = tensor_argument("searchsorted", sorted_sequence)
     scalar = not is_tensor(input)
@@ -211,7 +221,11 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
 
 @reduction(method=False)
 def bucketize(input, boundaries, *, out_int32=False, right=False):
-    """The number of the interval between the 1-d ``boundaries`` that each value lies in."""
+    """The number of the interval between the 1-d ``boundaries`` that each value lies in.
+
+    >>> torch.bucketize(torch.tensor([3, 6]), torch.tensor([1, 3, 5]), right=True)
+    tensor([2, 3])
+    """
     boundaries = tensor_argument("bucketize", boundaries)
     if boundaries._array.ndim != 1:
         raise RuntimeError(

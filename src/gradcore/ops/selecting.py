@@ -133,6 +133,10 @@ def gather(input, dim, index, *, sparse_grad=False):
 
     ``sparse_grad`` asks for a gradient that stores less; it is dense here, with the same values.
     RuntimeError for indices out of range and for an index larger than ``input`` elsewhere.
+
+    >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[0], [1]]))
+    tensor([[1],
+            [4]])
     """
     if not require_tensor("gather", "index", index, 3).numel():
         normalize_dim(int_argument("gather", "dim", dim, 2), input.ndim)
@@ -185,6 +189,9 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
 
     ``reduce`` is "add" or "multiply": combine with what is there. Where several indices are
     equal, which value wins is not defined.
+
+    >>> torch.scatter(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([5.0, 6.0]))
+    tensor([6., 0., 5.])
     """
     src = value if src is None else src
     if reduce not in (None, "add", "multiply"):
@@ -217,7 +224,11 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
 
 @indexed
 def scatter_add(input, dim, index, src):
-    """``input`` with ``out[index[i][j]][j] += src[i][j]`` (for ``dim`` = 0)."""
+    """``input`` with ``out[index[i][j]][j] += src[i][j]`` (for ``dim`` = 0).
+
+    >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([2, 2]), torch.tensor([5.0, 6.0]))
+    tensor([ 0.,  0., 11.])
+    """
     axis, index = _along("scatter_add", input, dim, index)
     _check_same_dtype(input, require_tensor("scatter_add", "src", src, 4))
     index = _scatter_index("scatter_add", input, axis, index, src)
@@ -234,6 +245,10 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
 
     ``include_self`` says whether the element of ``input`` takes part; where no index points, it
     stays in any case.
+
+    >>> src = torch.tensor([5.0, 6.0])
+    >>> torch.scatter_reduce(torch.zeros(2), 0, torch.tensor([1, 1]), src, "amax")
+    tensor([0., 6.])
     """
     if out is not None:
         from ..autograd.inplace import write_out
@@ -276,7 +291,12 @@ def _scatter_sum(x: Any, axis: int, index: Any, src: Any, mean: bool, include_se
 
 @public
 def take_along_dim(input, indices, dim=None, *, out=None):
-    """Elements at ``indices`` along ``dim``, both broadcast; of the flat input where it is None."""
+    """Elements at ``indices`` along ``dim``, both broadcast; of the flat input where it is None.
+
+    >>> torch.take_along_dim(torch.tensor([[3, 1], [2, 4]]), torch.tensor([[1], [0]]), dim=1)
+    tensor([[1],
+            [2]])
+    """
     if out is not None:
         from ..autograd.inplace import write_out
 
@@ -310,7 +330,11 @@ def take_along_dim(input, indices, dim=None, *, out=None):
 
 @public
 def take(input, index, *, out=None):
-    """The elements of the flat ``input`` at ``index``, in the shape of ``index``."""
+    """The elements of the flat ``input`` at ``index``, in the shape of ``index``.
+
+    >>> torch.take(torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 3]))
+    tensor([1, 4])
+    """
     if out is not None:
         from ..autograd.inplace import write_out
 
@@ -326,7 +350,11 @@ def take(input, index, *, out=None):
 
 @public(inplace=True)
 def put(input, index, source, accumulate=False):
-    """``input`` with ``source`` at flat positions ``index``, or added there."""
+    """``input`` with ``source`` at flat positions ``index``, or added there.
+
+    >>> torch.put(torch.zeros(3), torch.tensor([0, 2]), torch.tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
     if index._array.dtype != _INT64:
         raise RuntimeError(
             f"put_(): Expected a long tensor for index, but got {name_of(index._array.dtype)}"

@@ -16,7 +16,12 @@ from .shape import expand, to_dtype
 
 @indexed
 def index_select(input, dim, index):
-    """The slices of ``dim`` at the 1-d ``index``. IndexError for one out of range."""
+    """The slices of ``dim`` at the 1-d ``index``. IndexError for one out of range.
+
+    >>> torch.index_select(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([1, 0]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     axis = normalize_dim(int_argument("index_select", "dim", dim, 2), input.ndim)
     index = index_tensor(
         "index_select", index, "index_select(): Expected dtype int32 or int64 for index"
@@ -29,7 +34,11 @@ def index_select(input, dim, index):
 
 @indexed
 def index_add(input, dim, index, source, *, alpha=1):
-    """``input`` with the slices of ``alpha * source`` added at ``index`` of dimension ``dim``."""
+    """``input`` with the slices of ``alpha * source`` added at ``index`` of dimension ``dim``.
+
+    >>> torch.index_add(torch.zeros(3), 0, torch.tensor([0, 0, 2]), torch.ones(3))
+    tensor([2., 0., 1.])
+    """
     axis = normalize_dim(int_argument("index_add", "dim", dim, 2), input.ndim)
     index = index_tensor(
         "index_add", index, "index_add_(): Expected dtype int32/int64 for index but got: {}"
@@ -72,7 +81,11 @@ def _check_slices(input: Any, axis: int, source: Any) -> None:
 
 @indexed
 def index_copy(input, dim, index, source):
-    """``input`` with the slices of ``source`` at ``index`` of dimension ``dim``."""
+    """``input`` with the slices of ``source`` at ``index`` of dimension ``dim``.
+
+    >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([5.0, 6.0]))
+    tensor([6., 0., 5.])
+    """
     axis = normalize_dim(int_argument("index_copy", "dim", dim, 2), input.ndim)
     index = index_tensor("index_copy", index, "index_copy_(): Expected a long tensor for index")
     if index.ndim > 1:
@@ -111,7 +124,11 @@ def _check_copied_slices(input: Any, axis: int, source: Any) -> None:
 
 @indexed
 def index_fill(input, dim, index, value):
-    """``input`` with ``value`` (a number or a 0-d tensor) in the slices at ``index``."""
+    """``input`` with ``value`` (a number or a 0-d tensor) in the slices at ``index``.
+
+    >>> torch.index_fill(torch.tensor([1, 2, 3]), 0, torch.tensor([0, 2]), 9)
+    tensor([9, 2, 9])
+    """
     axis = normalize_dim(int_argument("index_fill", "dim", dim, 2), input.ndim)
     require_tensor("index_fill", "index", index, 3)
     if not is_index_dtype(index._array.dtype):
@@ -145,6 +162,10 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
 
     Raises:
         RuntimeError: another ``reduce``, dtypes or sizes that differ, an index out of range.
+
+    >>> source = torch.tensor([2.0, 3.0])
+    >>> torch.index_reduce(torch.ones(2), 0, torch.tensor([0, 0]), source, "prod")
+    tensor([6., 1.])
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(

@@ -74,7 +74,11 @@ def _apply(name: str, primitive: Any, input: Any, dim: int, dtype: Any) -> Any:
 
 @public
 def softmax(input, dim, dtype=None, *, out=None):
-    """``exp(x) / sum(exp(x))`` along ``dim``, without overflow. Casts to ``dtype`` first."""
+    """``exp(x) / sum(exp(x))`` along ``dim``, without overflow. Casts to ``dtype`` first.
+
+    >>> torch.softmax(torch.tensor([0.0, 1.0, 1.0]), dim=0)
+    tensor([0.1554, 0.4223, 0.4223])
+    """
     if out is not None:
         from ..autograd.inplace import write_out
 
@@ -84,7 +88,11 @@ def softmax(input, dim, dtype=None, *, out=None):
 
 @public
 def log_softmax(input, dim, dtype=None, *, out=None):
-    """``x - log(sum(exp(x)))`` along ``dim``. Casts to ``dtype`` first."""
+    """``x - log(sum(exp(x)))`` along ``dim``. Casts to ``dtype`` first.
+
+    >>> torch.log_softmax(torch.tensor([0.0, 1.0, 1.0]), dim=0)
+    tensor([-1.8620, -0.8620, -0.8620])
+    """
     if out is not None:
         from ..autograd.inplace import write_out
 

@@ -120,7 +120,12 @@ def _singular(info: int) -> str:
 @public(name="inverse")
 @takes_exact_out
 def inv(A):
-    """The inverse of matrices (*, n, n). LinAlgError where one is singular."""
+    """The inverse of matrices (*, n, n). LinAlgError where one is singular.
+
+    >>> torch.inverse(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
     result, info = inv_op(inexact("linalg.inv", square("linalg.inv", A)))
     raise_for("linalg.inv", info, _singular)
     return result
@@ -182,7 +187,11 @@ slogdet_op.vjp(x=_slogdet_grad)
 @public
 @takes_exact_out
 def det(A):
-    """The determinants of matrices (*, n, n)."""
+    """The determinants of matrices (*, n, n).
+
+    >>> torch.det(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor(8.)
+    """
     return det_op(inexact("linalg.det", square("linalg.det", A)))
 
 
@@ -196,13 +205,21 @@ def linalg_slogdet(A):
 @public
 @takes_exact_out
 def slogdet(input):
-    """``(sign, logabsdet)`` of the determinants."""
+    """``(sign, logabsdet)`` of the determinants.
+
+    >>> torch.slogdet(torch.tensor([[-2.0, 0.0], [0.0, 4.0]])).logabsdet
+    tensor(2.0794)
+    """
     return results.slogdet(linalg_slogdet(input))
 
 
 @public
 def logdet(input):
-    """The logarithms of determinants: nan for negative ones, -inf for 0."""
+    """The logarithms of determinants: nan for negative ones, -inf for 0.
+
+    >>> torch.logdet(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor(2.0794)
+    """
     sign, size = slogdet_op(inexact("logdet", square("logdet", input)))
     if is_complex(input):
         return log(sign) + size

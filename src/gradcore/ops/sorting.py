@@ -100,19 +100,31 @@ def sort(input, dim=-1, descending=False, *, stable=False):
     """``(values, indices)`` of the elements in order along ``dim``.
 
     Equal elements keep their order whether or not ``stable`` asks for it.
+
+    >>> torch.sort(torch.tensor([3, 1, 2]), descending=True).values
+    tensor([3, 2, 1])
     """
     return sort_result(_sorted(tensor_argument("sort", input), dim, descending))
 
 
 @reduction()
 def argsort(input, dim=-1, descending=False, *, stable=False):
-    """The indices that put the elements in order along ``dim``."""
+    """The indices that put the elements in order along ``dim``.
+
+    >>> torch.argsort(torch.tensor([3, 1, 2]))
+    tensor([1, 2, 0])
+    """
     return _sorted(tensor_argument("argsort", input), dim, descending)[1]
 
 
 @reduction()
 def msort(input):
-    """The elements in order along the first dimension."""
+    """The elements in order along the first dimension.
+
+    >>> torch.msort(torch.tensor([[3, 1], [2, 4]]))
+    tensor([[2, 1],
+            [3, 4]])
+    """
     return _sorted(tensor_argument("msort", input), 0, False)[0]
 
 
@@ -122,6 +134,9 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 
     They come in order also for ``sorted=False``, which leaves the order open. RuntimeError for a
     ``k`` out of range.
+
+    >>> torch.topk(torch.tensor([3, 1, 4, 2]), 2).values
+    tensor([4, 3])
     """
     x = tensor_argument("topk", input)
     k = as_int(k, "k")
@@ -138,7 +153,11 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 
 @reduction(check_out=separate_out)
 def kthvalue(input, k, dim=-1, keepdim=False):
-    """``(values, indices)`` of the ``k``-th smallest element along ``dim``, counted from 1."""
+    """``(values, indices)`` of the ``k``-th smallest element along ``dim``, counted from 1.
+
+    >>> torch.kthvalue(torch.tensor([3, 1, 4, 2]), 2).values
+    tensor(2)
+    """
     x = tensor_argument("kthvalue", input)
     k = as_int(k, "k")
     axis = one_axis("kthvalue", x._array, dim)

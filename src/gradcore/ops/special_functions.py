@@ -35,9 +35,9 @@ def digamma_op(xp, x):
 
 @op(pointwise=True, promotion="float", name="polygamma")
 def polygamma_op(xp, x, *, n):
-    dtype, x = x.dtype, x.astype("float64")
     if n == 1:
-        return _trigamma(xp, x).astype(dtype)
+        return xp.full_like(x, _trigamma(xp, x.astype("float64")))
+    dtype, x = x.dtype, x.astype("float64")
     sign = 1.0 if n % 2 else -1.0
     return (_zeta(xp, xp.full_like(x, n + 1), x) * (sign * math.factorial(n))).astype(dtype)
 
@@ -57,17 +57,23 @@ _STEPS = 10  # from where on the asymptotic series give all digits of a float64
 def _trigamma(xp: Any, x: Any) -> Any:
     low = x < 0.5
     z = xp.where(low, 1 - x, x)
-    total = xp.zeros_like(z)
-    for k in range(_STEPS):
-        total = total + 1 / ((z + k) * (z + k))
-    z = z + _STEPS
-    square = 1 / (z * z)
+    # 1 / (z + k)**2 + 1 / (z + 7 - k)**2 = 2 / v + (49 - 4 c) / v**2
+    # with c = k (7 - k) and v = (z + k) (z + 7 - k) = z (z + 7) + c
+    w = z * (z + 7)
+    total = 0.0
+    for c in (12, 10, 6, 0):
+        inverse = 1 / (w + c)
+        total = total + inverse * (2 + (49 - 4 * c) * inverse)
+    inverse = 1 / (z + 8)
+    square = inverse * inverse
     tail = 0.0
     for b in reversed(_BERNOULLI[:8]):
         tail = (tail + b) * square
-    total = total + (1 / z) * (1 + tail) + square * 0.5
-    sine = xp.sin(math.pi * (x - xp.rint(x)))  # exact near integers
-    return xp.where(low, (math.pi * math.pi) / (sine * sine) - total, total)
+    total = total + inverse * (1 + tail) + square * 0.5
+    # 1 / sin(a) = (1 + t * t) / (2 t) with t = tan(a / 2), which NumPy has in float64 too
+    t = xp.tan((math.pi / 2) * (x - xp.rint(x)))  # exact near integers
+    cosecant = (1 + t * t) / t * (math.pi / 2)
+    return xp.where(low, cosecant * cosecant - total, total)
 
 
 def _zeta(xp: Any, x: Any, q: Any) -> Any:
@@ -116,7 +122,11 @@ for _function in (lgamma, digamma):
 
 @takes_out
 def polygamma(n, input):
-    """The n-th derivative of digamma; n is a non-negative int."""
+    """The n-th derivative of digamma; n is a non-negative int.
+
+    >>> torch.polygamma(1, torch.tensor([1.0, 2.0]))
+    tensor([1.6449, 0.6449])
+    """
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(
             f"polygamma(): argument 'n' (position 1) must be int, not {type(n).__name__}"
@@ -133,14 +143,22 @@ public(method=False)(polygamma)
 
 @public(name="polygamma", function_too=False, inplace=True)
 def polygamma_method(self, n):
-    """``gradcore.polygamma(n, self)``."""
+    """``gradcore.polygamma(n, self)``.
+
+    >>> torch.tensor([1.0, 2.0]).polygamma(1)
+    tensor([1.6449, 0.6449])
+    """
     return polygamma(n, self)
 
 
 @public(inplace=True)
 @takes_out
 def mvlgamma(input, p):
-    """The logarithm of the multivariate gamma function of dimension ``p``."""
+    """The logarithm of the multivariate gamma function of dimension ``p``.
+
+    >>> torch.mvlgamma(torch.tensor([2.0, 3.0]), 2)
+    tensor([0.4516, 1.5502])
+    """
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
     require_tensor("mvlgamma", "input", input)
@@ -231,7 +249,11 @@ logit_op.vjp(x=_logit_grad)
 @public(inplace=True)
 @takes_out
 def logit(input, eps=None):
-    """``log(x / (1 - x))``, with x first held to [eps, 1 - eps] where ``eps`` is given."""
+    """``log(x / (1 - x))``, with x first held to [eps, 1 - eps] where ``eps`` is given.
+
+    >>> torch.logit(torch.tensor([0.5, 0.9]))
+    tensor([0.0000, 2.1972])
+    """
     refuse_kinds("logit_cpu", require_tensor("logit", "input", input), "c")
     return logit_op(input, eps=eps)
 
@@ -254,7 +276,11 @@ sinc_op.vjp(x=_sinc_grad)
 @public(inplace=True)
 @takes_out
 def sinc(input):
-    """``sin(pi x) / (pi x)``, 1 for 0."""
+    """``sin(pi x) / (pi x)``, 1 for 0.
+
+    >>> torch.sinc(torch.tensor([0.0, 0.5, 1.0]))
+    tensor([ 1.0000e+00,  6.3662e-01, -2.7828e-08])
+    """
     return sinc_op(require_tensor("sinc", "input", input))
 
 

@@ -117,6 +117,10 @@ def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tru
     multiplied by ``window`` of ``win_length`` (n_fft) points. With ``center`` the signal is padded
     so that frame t stands around t * hop_length. ``onesided`` keeps n_fft // 2 + 1 frequencies
     (the default for real input). Without ``return_complex`` the parts are a last dimension of 2.
+
+    >>> x, window = torch.ones(16), torch.hann_window(8)
+    >>> torch.stft(x, n_fft=8, window=window, return_complex=True).shape
+    torch.Size([5, 9])
     """
     x = require_tensor("stft", "input", input)
     hop = n_fft // 4 if hop_length is None else hop_length
@@ -190,6 +194,11 @@ def istft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tr
     """The signal of which :func:`stft` gave ``input``: (L,) or (B, L), of ``length`` if given.
 
     The windows must not add up to 0 anywhere.
+
+    >>> x, window = torch.ones(16), torch.hann_window(8)
+    >>> z = torch.stft(x, 8, window=window, return_complex=True)
+    >>> torch.istft(z, 8, window=window).shape
+    torch.Size([16])
     """
     x = require_tensor("istft", "input", input)
     if x._array.dtype.kind != "c":

@@ -176,7 +176,12 @@ def view_as_type(x: Any, dtype: Any) -> Any:
 
 @public(name="unfold", function_too=False)
 def unfold_windows(self, dimension, size, step):
-    """All windows of ``size`` along ``dimension``, ``step`` apart, as a new last dimension."""
+    """All windows of ``size`` along ``dimension``, ``step`` apart, as a new last dimension.
+
+    >>> torch.arange(5).unfold(0, 3, 2)
+    tensor([[0, 1, 2],
+            [2, 3, 4]])
+    """
     ndim = self.ndim
     axis = normalize_dim(int_argument("unfold", "dimension", dimension, 1), ndim)
     limit = self.shape[axis] if ndim else 1
@@ -198,6 +203,10 @@ def as_strided_view(input, size, stride, storage_offset=None):
     """A view of the memory under ``input`` with any sizes, strides and offset, in elements.
 
     RuntimeError where it would reach beyond that memory.
+
+    >>> torch.as_strided(torch.arange(6), (2, 2), (1, 3))
+    tensor([[0, 3],
+            [1, 4]])
     """
     require_tensor("as_strided", "input", input)
     size = ints_argument("as_strided", "size", size, 2)
@@ -240,7 +249,11 @@ def memory_of(x: Any) -> tuple[Any, int]:
 
 @public(name="view_as_real")
 def real_pairs(input):
-    """A complex tensor as (real, imaginary) in a new last dimension."""
+    """A complex tensor as (real, imaginary) in a new last dimension.
+
+    >>> torch.view_as_real(torch.tensor([1 + 2j]))
+    tensor([[1., 2.]])
+    """
     if require_tensor("view_as_real", "input", input)._array.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
     return view_as_real(input)
@@ -248,7 +261,11 @@ def real_pairs(input):
 
 @public(name="view_as_complex")
 def complex_from_pairs(input):
-    """Pairs in the last dimension as complex numbers."""
+    """Pairs in the last dimension as complex numbers.
+
+    >>> torch.view_as_complex(torch.tensor([[1.0, 2.0]]))
+    tensor([1.+2.j])
+    """
     array = require_tensor("view_as_complex", "input", input)._array
     if array.dtype.kind != "f" or array.itemsize < 4:
         raise RuntimeError(
@@ -266,7 +283,11 @@ def complex_from_pairs(input):
 
 @public(name="real", method=False)
 def real_part(input):
-    """The real parts of a complex tensor (a view); a real tensor as it is."""
+    """The real parts of a complex tensor (a view); a real tensor as it is.
+
+    >>> torch.real(torch.tensor([1 + 2j]))
+    tensor([1.])
+    """
     if require_tensor("real", "input", input)._array.dtype.kind != "c":
         return input
     return real(input)
@@ -274,7 +295,11 @@ def real_part(input):
 
 @public(name="imag", method=False)
 def imag_part(input):
-    """The imaginary parts of a complex tensor (a view); RuntimeError for a real one."""
+    """The imaginary parts of a complex tensor (a view); RuntimeError for a real one.
+
+    >>> torch.imag(torch.tensor([1 + 2j]))
+    tensor([2.])
+    """
     if require_tensor("imag", "input", input)._array.dtype.kind != "c":
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     return imag(input)

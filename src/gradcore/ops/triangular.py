@@ -68,7 +68,13 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
 @public
 @takes_exact_out
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
-    """``(solution, cloned_coefficient)`` of A X = b for a triangular A (its transpose)."""
+    """``(solution, cloned_coefficient)`` of A X = b for a triangular A (its transpose).
+
+    >>> A = torch.tensor([[1.0, 1.0], [0.0, 2.0]])
+    >>> torch.triangular_solve(torch.tensor([[3.0], [2.0]]), A).solution
+    tensor([[2.],
+            [1.]])
+    """
     if b.ndim < 2:
         raise RuntimeError(
             "torch.triangular_solve: Expected b to have at least 2 dimensions, but it has "

@@ -124,23 +124,38 @@ def var(input, dim=None, unbiased=_UNSET, keepdim=False, *, correction=_UNSET):
     """The variance over ``dim``: the mean square distance to the mean, over n - ``correction``.
 
     ``unbiased=True`` is ``correction=1``, the default. Floating point and complex inputs only.
+
+    >>> torch.var(torch.tensor([1.0, 2.0, 3.0, 4.0]), correction=0)
+    tensor(1.2500)
     """
     return _call("var", _var_only, input, dim, unbiased, keepdim, correction)[0]
 
 
 @reduction()
 def std(input, dim=None, unbiased=_UNSET, keepdim=False, *, correction=_UNSET):
-    """The standard deviation over ``dim``, with the arguments of :func:`var`."""
+    """The standard deviation over ``dim``, with the arguments of :func:`var`.
+
+    >>> torch.std(torch.tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    """
     return _call("std", _std_only, input, dim, unbiased, keepdim, correction)[0]
 
 
 @reduction(method=False)
 def var_mean(input, dim=None, unbiased=_UNSET, keepdim=False, *, correction=_UNSET):
-    """``(var, mean)`` over ``dim``, with the arguments of :func:`var`."""
+    """``(var, mean)`` over ``dim``, with the arguments of :func:`var`.
+
+    >>> torch.var_mean(torch.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
     return _call("var_mean", var_mean_op, input, dim, unbiased, keepdim, correction)
 
 
 @reduction(method=False)
 def std_mean(input, dim=None, unbiased=_UNSET, keepdim=False, *, correction=_UNSET):
-    """``(std, mean)`` over ``dim``, with the arguments of :func:`var`."""
+    """``(std, mean)`` over ``dim``, with the arguments of :func:`var`.
+
+    >>> torch.std_mean(torch.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
     return _call("std_mean", std_mean_op, input, dim, unbiased, keepdim, correction)

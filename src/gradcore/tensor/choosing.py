@@ -15,7 +15,11 @@ from ..ops.shape import to_dtype
 
 @public(method=False)
 def where(condition, input=None, other=None, *, out=None):
-    """``input`` where ``condition`` holds, ``other`` elsewhere; indices of the true ones alone."""
+    """``input`` where ``condition`` holds, ``other`` elsewhere; indices of the true ones alone.
+
+    >>> torch.where(torch.tensor([True, False]), torch.tensor([1, 2]), 0)
+    tensor([1, 0])
+    """
     if input is None and other is None:
         return FUNCTIONS["nonzero"](condition, as_tuple=True)
     if out is not None:
@@ -44,13 +48,21 @@ def _at_dtype(value: Any, dtype: Any, like: Any) -> Any:
 
 @public(name="where", function_too=False)
 def _where_method(self, condition, other):
-    """``gradcore.where(condition, self, other)``."""
+    """``gradcore.where(condition, self, other)``.
+
+    >>> torch.tensor([1, 2]).where(torch.tensor([True, False]), torch.tensor(0))
+    tensor([1, 0])
+    """
     return where(condition, self, other)
 
 
 @public(inplace=True)
 def clamp(input, min=None, max=None, *, out=None):
-    """``input`` limited to [min, max]; the bounds are numbers or tensors."""
+    """``input`` limited to [min, max]; the bounds are numbers or tensors.
+
+    >>> torch.clamp(torch.tensor([-2, 1, 5]), min=0, max=3)
+    tensor([0, 1, 3])
+    """
     if out is not None:
         return write_out(clamp, out, input, min, max)
     require_tensor("clamp", "input", input)
@@ -78,11 +90,19 @@ INPLACE["clip_"] = clamp
 
 @public(inplace=True)
 def clamp_min(input, min, *, out=None):
-    """``input`` limited to at least ``min``."""
+    """``input`` limited to at least ``min``.
+
+    >>> torch.clamp_min(torch.tensor([-2, 1, 5]), 0)
+    tensor([0, 1, 5])
+    """
     return clamp(input, min=min, out=out)
 
 
 @public(inplace=True)
 def clamp_max(input, max, *, out=None):
-    """``input`` limited to at most ``max``."""
+    """``input`` limited to at most ``max``.
+
+    >>> torch.clamp_max(torch.tensor([-2, 1, 5]), 3)
+    tensor([-2,  1,  3])
+    """
     return clamp(input, max=max, out=out)

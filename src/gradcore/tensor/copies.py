@@ -106,7 +106,12 @@ def _with_part(whole: Any, part: Any, src: Any) -> Any:
 @public
 @takes_out
 def select_scatter(input, src, dim, index):
-    """A copy of ``input`` with ``src`` at ``index`` of dimension ``dim``."""
+    """A copy of ``input`` with ``src`` at ``index`` of dimension ``dim``.
+
+    >>> torch.select_scatter(torch.zeros(2, 2), torch.tensor([1.0, 2.0]), 0, 1)
+    tensor([[0., 0.],
+            [1., 2.]])
+    """
     whole = clone(require_tensor("select_scatter", "input", input))
     return _with_part(whole, views.select(whole, dim, index), src)
 
@@ -114,7 +119,11 @@ def select_scatter(input, src, dim, index):
 @public
 @takes_out
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
-    """A copy of ``input`` with ``src`` at ``start:end:step`` of dimension ``dim``."""
+    """A copy of ``input`` with ``src`` at ``start:end:step`` of dimension ``dim``.
+
+    >>> torch.slice_scatter(torch.zeros(4), torch.tensor([1.0, 2.0]), 0, 1, 3)
+    tensor([0., 1., 2., 0.])
+    """
     key = _slice_key("slice", input, dim, start, end, step)
     whole = clone(input)
     return _with_part(whole, basic_index(whole, key=key), src)
@@ -123,7 +132,12 @@ def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
 @public
 @takes_out
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
-    """A copy of ``input`` with ``src`` on a diagonal of dimensions ``dim1`` and ``dim2``."""
+    """A copy of ``input`` with ``src`` on a diagonal of dimensions ``dim1`` and ``dim2``.
+
+    >>> torch.diagonal_scatter(torch.zeros(2, 2), torch.tensor([1.0, 2.0]))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
     whole = clone(require_tensor("diagonal_scatter", "input", input))
     return _with_part(whole, diagonal(whole, offset, dim1, dim2), src)
 
@@ -134,6 +148,9 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
     """A copy of ``input`` with ``src`` at these sizes, strides and offset of its memory.
 
     What the copy does not show of the memory under a view can be written to, without an effect.
+
+    >>> torch.as_strided_scatter(torch.zeros(4), torch.ones(2), (2,), (2,))
+    tensor([1., 0., 1., 0.])
     """
     require_tensor("as_strided_scatter", "input", input)
     size = ints_argument("as_strided_scatter", "size", size, 3)

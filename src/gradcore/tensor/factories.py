@@ -81,21 +81,34 @@ def _sizes(args: tuple, size: Any) -> tuple:
 @public(method=False)
 def zeros(*args, size=None, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
           requires_grad=False):  # fmt: skip
-    """A tensor of zeros of the given size (ints, or one sequence of ints)."""
+    """A tensor of zeros of the given size (ints, or one sequence of ints).
+
+    >>> torch.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
     return _filled("zeros", _sizes(args, size), _options(locals()))
 
 
 @public(method=False)
 def ones(*args, size=None, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
          requires_grad=False):  # fmt: skip
-    """A tensor of ones of the given size."""
+    """A tensor of ones of the given size.
+
+    >>> torch.ones(2, dtype=torch.int64)
+    tensor([1, 1])
+    """
     return _filled("ones", _sizes(args, size), _options(locals()))
 
 
 @public(method=False)
 def empty(*args, size=None, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
           requires_grad=False, memory_format=None):  # fmt: skip
-    """A tensor of the given size with whatever was in its memory."""
+    """A tensor of the given size with whatever was in its memory.
+
+    >>> torch.empty(2, 3).shape
+    torch.Size([2, 3])
+    """
     return _filled("empty", _sizes(args, size), _options(locals()))
 
 
@@ -107,7 +120,12 @@ def _options(values: dict) -> dict:
 @public(method=False)
 def full(size, fill_value, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
          requires_grad=False):  # fmt: skip
-    """A tensor of ``size`` filled with a number; its dtype follows the number."""
+    """A tensor of ``size`` filled with a number; its dtype follows the number.
+
+    >>> torch.full((2, 2), 7)
+    tensor([[7, 7],
+            [7, 7]])
+    """
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value.item()
     shape = size_tuple((size,))
@@ -145,28 +163,44 @@ def _keep_order(input: Any, make: str, numpy_dtype: Any, where: Any, fill: tuple
 @public(method=False)
 def zeros_like(input, *, dtype=None, layout=None, device=None, pin_memory=False,
                requires_grad=False, memory_format=preserve_format):  # fmt: skip
-    """Zeros with the shape, dtype and device of ``input`` unless given."""
+    """Zeros with the shape, dtype and device of ``input`` unless given.
+
+    >>> torch.zeros_like(torch.tensor([1, 2]))
+    tensor([0, 0])
+    """
     return _like("zeros", input, _options(dict(locals(), out=None)))
 
 
 @public(method=False)
 def ones_like(input, *, dtype=None, layout=None, device=None, pin_memory=False,
               requires_grad=False, memory_format=preserve_format):  # fmt: skip
-    """Ones with the shape, dtype and device of ``input`` unless given."""
+    """Ones with the shape, dtype and device of ``input`` unless given.
+
+    >>> torch.ones_like(torch.tensor([1, 2]))
+    tensor([1, 1])
+    """
     return _like("ones", input, _options(dict(locals(), out=None)))
 
 
 @public(method=False)
 def empty_like(input, *, dtype=None, layout=None, device=None, pin_memory=False,
                requires_grad=False, memory_format=preserve_format):  # fmt: skip
-    """An uninitialised tensor with the shape, dtype and device of ``input`` unless given."""
+    """An uninitialised tensor with the shape, dtype and device of ``input`` unless given.
+
+    >>> torch.empty_like(torch.tensor([1, 2])).dtype
+    torch.int64
+    """
     return _like("empty", input, _options(dict(locals(), out=None)))
 
 
 @public(method=False)
 def full_like(input, fill_value, *, dtype=None, layout=None, device=None, pin_memory=False,
               requires_grad=False, memory_format=preserve_format):  # fmt: skip
-    """``fill_value`` with the shape, dtype and device of ``input`` unless given."""
+    """``fill_value`` with the shape, dtype and device of ``input`` unless given.
+
+    >>> torch.full_like(torch.tensor([1, 2]), 7)
+    tensor([7, 7])
+    """
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value.item()
     return _like("full", input, _options(dict(locals(), out=None)), fill_value)
@@ -180,7 +214,11 @@ def _new(self: Any, dtype: Any, device: Any) -> dict:
 @public(function_too=False)
 def new_zeros(self, *size, dtype=None, layout=strided, device=None, pin_memory=False,
               requires_grad=False):  # fmt: skip
-    """Zeros with this tensor's dtype and device unless given."""
+    """Zeros with this tensor's dtype and device unless given.
+
+    >>> torch.tensor([1, 2]).new_zeros(3)
+    tensor([0, 0, 0])
+    """
     return zeros(*size, layout=layout, pin_memory=pin_memory, requires_grad=requires_grad,
                  **_new(self, dtype, device))  # fmt: skip
 
@@ -188,7 +226,11 @@ def new_zeros(self, *size, dtype=None, layout=strided, device=None, pin_memory=F
 @public(function_too=False)
 def new_ones(self, *size, dtype=None, layout=strided, device=None, pin_memory=False,
              requires_grad=False):  # fmt: skip
-    """Ones with this tensor's dtype and device unless given."""
+    """Ones with this tensor's dtype and device unless given.
+
+    >>> torch.tensor([1, 2]).new_ones(3)
+    tensor([1, 1, 1])
+    """
     return ones(*size, layout=layout, pin_memory=pin_memory, requires_grad=requires_grad,
                 **_new(self, dtype, device))  # fmt: skip
 
@@ -196,7 +238,11 @@ def new_ones(self, *size, dtype=None, layout=strided, device=None, pin_memory=Fa
 @public(function_too=False)
 def new_empty(self, *size, dtype=None, layout=strided, device=None, pin_memory=False,
               requires_grad=False):  # fmt: skip
-    """An uninitialised tensor with this tensor's dtype and device unless given."""
+    """An uninitialised tensor with this tensor's dtype and device unless given.
+
+    >>> torch.tensor([1, 2]).new_empty(3).shape
+    torch.Size([3])
+    """
     return empty(*size, layout=layout, pin_memory=pin_memory, requires_grad=requires_grad,
                  **_new(self, dtype, device))  # fmt: skip
 
@@ -204,14 +250,22 @@ def new_empty(self, *size, dtype=None, layout=strided, device=None, pin_memory=F
 @public(function_too=False)
 def new_full(self, size, fill_value, *, dtype=None, layout=strided, device=None, pin_memory=False,
              requires_grad=False):  # fmt: skip
-    """``fill_value`` with this tensor's dtype and device unless given."""
+    """``fill_value`` with this tensor's dtype and device unless given.
+
+    >>> torch.tensor([1, 2]).new_full((3,), 7)
+    tensor([7, 7, 7])
+    """
     return full(size, fill_value, layout=layout, pin_memory=pin_memory,
                 requires_grad=requires_grad, **_new(self, dtype, device))  # fmt: skip
 
 
 @public(function_too=False)
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
-    """``tensor(data)`` with this tensor's dtype and device unless given."""
+    """``tensor(data)`` with this tensor's dtype and device unless given.
+
+    >>> torch.tensor([1.0]).new_tensor([1, 2])
+    tensor([1., 2.])
+    """
     return tensor(data, requires_grad=requires_grad, pin_memory=pin_memory,
                   **_new(self, dtype, device))  # fmt: skip
 
@@ -219,7 +273,11 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, pin_
 @public(method=False)
 def scalar_tensor(s, *, dtype=None, layout=strided, device=None, pin_memory=False,
                   requires_grad=False):  # fmt: skip
-    """A 0-d tensor of the default dtype."""
+    """A 0-d tensor of the default dtype.
+
+    >>> torch.scalar_tensor(2)
+    tensor(2.)
+    """
     dtype = default_dtype() if dtype is None else to_numpy_dtype(dtype)
     return _finish(allocate("full", (), dtype, device, s), pin_memory, requires_grad)
 
@@ -243,6 +301,9 @@ def arange(start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, d
     """``start, start + step, …`` below ``end``: int64 from ints, else the default dtype.
 
     Raises RuntimeError for a step of 0 or of the wrong sign.
+
+    >>> torch.arange(1, 2.5, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
     """
     if end is None:
         start, end = 0, start
@@ -274,7 +335,11 @@ def arange(start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, d
 @public(method=False, name="range")
 def range_(start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, device=None,
            pin_memory=False, requires_grad=False):  # fmt: skip
-    """As arange, but with ``end`` and of the default dtype (deprecated in PyTorch)."""
+    """As arange, but with ``end`` and of the default dtype (deprecated in PyTorch).
+
+    >>> torch.range(1, 2.5, 0.5)
+    tensor([1.0000, 1.5000, 2.0000, 2.5000])
+    """
     import warnings
 
     warnings.warn(
@@ -328,7 +393,11 @@ def _space_dtype(start: Any, end: Any, dtype: Any, out: Any) -> Any:
 @public(method=False)
 def linspace(start, end, steps=100, *, out=None, dtype=None, layout=strided, device=None,
              pin_memory=False, requires_grad=False):  # fmt: skip
-    """``steps`` evenly spaced numbers from ``start`` to ``end``, both included."""
+    """``steps`` evenly spaced numbers from ``start`` to ``end``, both included.
+
+    >>> torch.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     start, end = _number(start), _number(end)
     check_layout(layout)
     numpy_dtype = _space_dtype(start, end, dtype, out)
@@ -339,7 +408,11 @@ def linspace(start, end, steps=100, *, out=None, dtype=None, layout=strided, dev
 @public(method=False)
 def logspace(start, end, steps=100, base=10.0, *, out=None, dtype=None, layout=strided,
              device=None, pin_memory=False, requires_grad=False):  # fmt: skip
-    """``base ** linspace(start, end, steps)``."""
+    """``base ** linspace(start, end, steps)``.
+
+    >>> torch.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
     start, end = _number(start), _number(end)
     check_layout(layout)
     numpy_dtype = _space_dtype(start, end, dtype, out)
@@ -352,7 +425,12 @@ def logspace(start, end, steps=100, base=10.0, *, out=None, dtype=None, layout=s
 @public(method=False)
 def eye(n, m=None, *, out=None, dtype=None, layout=strided, device=None, pin_memory=False,
         requires_grad=False):  # fmt: skip
-    """An (n, m) matrix (n, n without m) with ones on the diagonal."""
+    """An (n, m) matrix (n, n without m) with ones on the diagonal.
+
+    >>> torch.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     m = n if m is None else m
     for name, value in (("n", n), ("m", m)):
         if value < 0:

@@ -73,7 +73,11 @@ for _name, _prepare in CALLS.items():
 
 @public(name="copy_", function_too=False)
 def copy_(self, src, non_blocking=False):
-    """Write the values of ``src`` into this tensor: broadcast, cast, and moved to its device."""
+    """Write the values of ``src`` into this tensor: broadcast, cast, and moved to its device.
+
+    >>> torch.zeros(2).copy_(torch.tensor([1, 2]))
+    tensor([1., 2.])
+    """
     if not isinstance(src, TensorBase):
         if not isinstance(src, (bool, int, float, complex)):
             raise TypeError(
@@ -120,7 +124,11 @@ def _warn_discarded() -> None:
 
 @public(name="fill_", function_too=False)
 def fill_(self, value):
-    """Write one number (or the value of a 0-d tensor) into every element."""
+    """Write one number (or the value of a 0-d tensor) into every element.
+
+    >>> torch.fill_(torch.zeros(2), 3)
+    tensor([3., 3.])
+    """
     if isinstance(value, TensorBase):
         if value._array.ndim:
             raise RuntimeError(
@@ -148,19 +156,31 @@ def _fill_repeated(self: Any, number: Any) -> Any:
 
 @public
 def fill(input, value):
-    """A tensor like ``input`` with ``value`` in every element."""
+    """A tensor like ``input`` with ``value`` in every element.
+
+    >>> torch.fill(torch.zeros(2), 3)
+    tensor([3., 3.])
+    """
     return fill_(input.clone(), value)
 
 
 @public(name="zero_", function_too=False)
 def zero_(self):
-    """Write 0 into every element."""
+    """Write 0 into every element.
+
+    >>> torch.zero_(torch.ones(2))
+    tensor([0., 0.])
+    """
     return fill_(self, 0)
 
 
 @public(name="masked_fill_", function_too=False)
 def masked_fill_(self, mask, value):
-    """Write ``value`` (a number or a 0-d tensor) where ``mask`` holds."""
+    """Write ``value`` (a number or a 0-d tensor) where ``mask`` holds.
+
+    >>> torch.ones(2).masked_fill_(torch.tensor([True, False]), 0)
+    tensor([0., 1.])
+    """
     _, mask, value = masked_fill_arguments(self, mask, value)
     shape = tuple(self._array.shape)
     common = broadcast_shape(tuple(mask._array.shape), shape)
@@ -178,7 +198,12 @@ _general_masked_fill = inplace(masked_fill, "masked_fill_")
 
 @public(name="fill_diagonal_", function_too=False)
 def fill_diagonal_(self, fill_value, wrap=False):
-    """Write ``fill_value`` along the diagonal; with ``wrap`` it starts again in tall matrices."""
+    """Write ``fill_value`` along the diagonal; with ``wrap`` it starts again in tall matrices.
+
+    >>> torch.zeros(2, 2).fill_diagonal_(1)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     array = self._array
     if array.ndim < 2:
         raise RuntimeError("dimensions must larger than 1")
@@ -235,6 +260,10 @@ def resize_(self, *sizes, memory_format=None):
     """Another shape for this tensor, in its memory where that is large enough.
 
     Elements beyond the old ones are not initialised. RuntimeError where it requires grad.
+
+    >>> torch.arange(4).resize_(2, 2)
+    tensor([[0, 1],
+            [2, 3]])
     """
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
@@ -269,7 +298,12 @@ def _resized(array: Any, shape: tuple[int, ...]) -> Any:
 
 @public(name="resize_as_", function_too=False)
 def resize_as_(self, the_template, *, memory_format=None):
-    """``resize_`` to the shape of another tensor."""
+    """``resize_`` to the shape of another tensor.
+
+    >>> torch.resize_as_(torch.arange(4), torch.zeros(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return resize_(self, tuple(the_template.shape), memory_format=memory_format)
 
 
@@ -282,6 +316,9 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
 
     With ``size`` it is those sizes and strides (C order where they are None) at
     ``storage_offset`` elements into that memory.
+
+    >>> torch.zeros(0).set_(torch.ones(2))
+    tensor([1., 1.])
     """
     if self._rg and self._node is None and state.grad_enabled:
         check_writable(self, True)

@@ -78,7 +78,11 @@ CUDA_TYPES = {name: tensortype(name, DTYPES[target], "cuda") for name, target in
 
 @public(function_too=False, name="type")
 def tensor_type(self, dtype=None, non_blocking=False):
-    """The type's name, or the tensor cast to a dtype, a tensor type or a type's name."""
+    """The type's name, or the tensor cast to a dtype, a tensor type or a type's name.
+
+    >>> torch.tensor([1.7, -1.7]).type(torch.int32)
+    tensor([ 1, -1], dtype=torch.int32)
+    """
     if dtype is None:
         return type_name(from_numpy_dtype(self._array.dtype), self.device.type)
     if isinstance(dtype, tensortype):

@@ -45,6 +45,9 @@ def svd_lowrank(A, q=6, niter=2, M=None):
     """``(U, S, V)`` of about the q largest singular values of ``A - M``.
 
     A: (*, m, n); ``niter`` subspace iterations make small gaps between singular values harmless.
+
+    >>> torch.svd_lowrank(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), q=2)[1]
+    tensor([1.6180, 0.6180])
     """
     require_tensor("svd_lowrank", "A", A)
     q, niter = 6 if q is None else q, 2 if niter is None else niter
@@ -60,7 +63,11 @@ def svd_lowrank(A, q=6, niter=2, M=None):
 
 @public(method=False)
 def pca_lowrank(A, q=None, center=True, niter=2):
-    """``(U, S, V)`` of about the q largest principal components of the rows of A (*, m, n)."""
+    """``(U, S, V)`` of about the q largest principal components of the rows of A (*, m, n).
+
+    >>> torch.pca_lowrank(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), q=1)[1]
+    tensor([1.4142])
+    """
     require_tensor("pca_lowrank", "A", A)
     smaller = min(A.shape[-2:])
     if q is None:

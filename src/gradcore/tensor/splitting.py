@@ -63,25 +63,40 @@ def split(tensor, split_size_or_sections, dim=0):
     """Views of consecutive parts along ``dim``: of one size (the last may be smaller), or sizes.
 
     RuntimeError for a negative size, or sizes that do not add up to the dimension.
+
+    >>> torch.split(torch.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
     return _split("split", tensor, split_size_or_sections, dim)
 
 
 @public
 def unsafe_split(tensor, split_size_or_sections, dim=0):
-    """:func:`split` whose parts may be written in place, which autograd does not notice."""
+    """:func:`split` whose parts may be written in place, which autograd does not notice.
+
+    >>> torch.unsafe_split(torch.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
     return _split("unsafe_split", tensor, split_size_or_sections, dim)
 
 
 @public
 def split_with_sizes(input, split_sizes, dim=0):
-    """Views of consecutive parts of the given sizes along ``dim``."""
+    """Views of consecutive parts of the given sizes along ``dim``.
+
+    >>> torch.split_with_sizes(torch.arange(3), [1, 2])
+    (tensor([0]), tensor([1, 2]))
+    """
     return _split_sizes("split_with_sizes", input, split_sizes, dim)
 
 
 @public
 def unsafe_split_with_sizes(input, split_sizes, dim=0):
-    """:func:`split_with_sizes` whose parts may be written in place unnoticed by autograd."""
+    """:func:`split_with_sizes` whose parts may be written in place unnoticed by autograd.
+
+    >>> torch.unsafe_split_with_sizes(torch.arange(3), [1, 2])
+    (tensor([0]), tensor([1, 2]))
+    """
     return _split_sizes("unsafe_split_with_sizes", input, split_sizes, dim)
 
 
@@ -132,13 +147,21 @@ def _kind(name: str) -> tuple[str, Any]:
 
 @public
 def chunk(input, chunks, dim=0):
-    """At most ``chunks`` views of equal size along ``dim`` (the last may be smaller)."""
+    """At most ``chunks`` views of equal size along ``dim`` (the last may be smaller).
+
+    >>> torch.chunk(torch.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
     return _chunk(split, split_with_sizes, input, chunks, dim)
 
 
 @public
 def unsafe_chunk(input, chunks, dim=0):
-    """:func:`chunk` whose parts may be written in place, which autograd does not notice."""
+    """:func:`chunk` whose parts may be written in place, which autograd does not notice.
+
+    >>> torch.unsafe_chunk(torch.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
     return _chunk(unsafe_split, unsafe_split_with_sizes, input, chunks, dim)
 
 
@@ -157,7 +180,11 @@ def _chunk(by_size: Any, by_sizes: Any, input: Any, chunks: Any, dim: int) -> tu
 
 @public
 def unbind(input, dim=0):
-    """Views of all slices of dimension ``dim``, which is gone from them."""
+    """Views of all slices of dimension ``dim``, which is gone from them.
+
+    >>> torch.unbind(torch.tensor([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
     if require_tensor("unbind", "input", input).ndim == 0:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_dim(dim, input.ndim)
@@ -171,6 +198,9 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sectio
     """Views of parts along ``dim``: that many, as even as possible, or cut at the given indices.
 
     The argument is an int, a sequence of ints, or an int64 tensor of either.
+
+    >>> torch.tensor_split(torch.arange(4), (1, 3))
+    (tensor([0]), tensor([1, 2]), tensor([3]))
     """
     require_tensor("tensor_split", "input", input)
     given = next((v for v in (indices_or_sections, indices, sections) if v is not None), None)

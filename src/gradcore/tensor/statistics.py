@@ -58,6 +58,10 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
 
     ``fweights`` says how often each of the N observations counts, ``aweights`` how much; the sum
     of products is divided by their sum less ``correction``.
+
+    >>> torch.cov(torch.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
     """
     x = require_tensor("cov", "input", input)
     if x.ndim > 2:
@@ -90,7 +94,12 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
 
 @public
 def corrcoef(input):
-    """Pearson's correlation coefficients of the rows of ``input``, (V, N) to (V, V)."""
+    """Pearson's correlation coefficients of the rows of ``input``, (V, N) to (V, V).
+
+    >>> torch.corrcoef(torch.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
     x = require_tensor("corrcoef", "input", input)
     if x.ndim > 2:
         raise RuntimeError(
@@ -149,7 +158,11 @@ def _integral_arguments(name: str, y: Any, x: Any, dx: Any, dim: int) -> int:
 
 @public(method=False, aliases=("trapz",))
 def trapezoid(y, x=None, *, dx=None, dim=-1):
-    """The integral of ``y`` along ``dim`` by trapezoids, with samples at ``x`` or ``dx`` apart."""
+    """The integral of ``y`` along ``dim`` by trapezoids, with samples at ``x`` or ``dx`` apart.
+
+    >>> torch.trapezoid(torch.tensor([1.0, 5.0, 10.0]), dx=2)
+    tensor(21.)
+    """
     axis = _integral_arguments("trapezoid", y, x, dx, dim)
     if y.shape[axis] == 0:
         return y.new_zeros(y.shape[:axis] + y.shape[axis + 1 :])
@@ -161,7 +174,11 @@ def trapezoid(y, x=None, *, dx=None, dim=-1):
 
 @public(method=False)
 def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
-    """The running integral of ``y`` along ``dim`` by trapezoids; one element shorter than ``y``."""
+    """The running integral of ``y`` along ``dim`` by trapezoids; one element shorter than ``y``.
+
+    >>> torch.cumulative_trapezoid(torch.tensor([1.0, 5.0, 10.0]))
+    tensor([ 3.0000, 10.5000])
+    """
     axis = _integral_arguments("cumulative_trapezoid", y, x, dx, dim)
     step = _spacing("cumulative_trapezoid", y, x, 1 if dx is None else dx, axis)
     if y.shape[axis] == 0:
@@ -205,6 +222,9 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
 
     ``compute_mode`` says whether euclidean distances come from one matrix product, which is faster
     and less accurate; without a word it does from 26 rows on.
+
+    >>> torch.cdist(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [6.0, 8.0]]))
+    tensor([[ 5., 10.]])
     """
     _check_distance_arguments(x1, x2, p, compute_mode)
     batch = broadcast_shape(x1.shape[:-2], x2.shape[:-2])
@@ -222,7 +242,12 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
 @public(inplace=True)
 @takes_out
 def renorm(input, p, dim, maxnorm):
-    """Each slice along ``dim`` scaled down to the p-norm ``maxnorm`` where its own is larger."""
+    """Each slice along ``dim`` scaled down to the p-norm ``maxnorm`` where its own is larger.
+
+    >>> torch.renorm(torch.tensor([[3.0, 4.0], [0.3, 0.4]]), p=2, dim=0, maxnorm=1)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
     x = require_tensor("renorm", "input", input)
     if isinstance(p, complex):
         raise RuntimeError("renorm: p must be real-valued")
@@ -239,7 +264,11 @@ def renorm(input, p, dim, maxnorm):
 
 @public(function_too=False)
 def sum_to_size(self, *size):
-    """The sum over the dimensions that ``size`` lacks or has with length 1; ``size`` broadcasts."""
+    """The sum over the dimensions that ``size`` lacks or has with length 1; ``size`` broadcasts.
+
+    >>> torch.ones(2, 3).sum_to_size(1, 3)
+    tensor([[2., 2., 2.]])
+    """
     wanted = size_tuple(size)
     shape = tuple(self.shape)
     lead = len(shape) - len(wanted)

@@ -65,7 +65,11 @@ def _options(values: dict) -> dict:
 @public(method=False)
 def hann_window(window_length, periodic=True, *, dtype=None, layout=strided, device=None,
                 pin_memory=False, requires_grad=False):  # fmt: skip
-    """Hann's window, ``0.5 - 0.5 cos(2 pi n / N)``; N is one less unless ``periodic``."""
+    """Hann's window, ``0.5 - 0.5 cos(2 pi n / N)``; N is one less unless ``periodic``.
+
+    >>> torch.hann_window(4)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000])
+    """
     return _window("hann_window", window_length, periodic,
                    lambda n, steps: _cosine_sum(n, steps, (0.5, 0.5)),
                    _options(locals()))  # fmt: skip
@@ -74,7 +78,11 @@ def hann_window(window_length, periodic=True, *, dtype=None, layout=strided, dev
 @public(method=False)
 def hamming_window(window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype=None,
                    layout=strided, device=None, pin_memory=False, requires_grad=False):  # fmt: skip
-    """Hamming's window, ``alpha - beta cos(2 pi n / N)``."""
+    """Hamming's window, ``alpha - beta cos(2 pi n / N)``.
+
+    >>> torch.hamming_window(4)
+    tensor([0.0800, 0.5400, 1.0000, 0.5400])
+    """
     return _window("hamming_window", window_length, periodic,
                    lambda n, steps: _cosine_sum(n, steps, (alpha, beta)),
                    _options(locals()))  # fmt: skip
@@ -83,14 +91,22 @@ def hamming_window(window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype
 @public(method=False)
 def bartlett_window(window_length, periodic=True, *, dtype=None, layout=strided, device=None,
                     pin_memory=False, requires_grad=False):  # fmt: skip
-    """Bartlett's window, a triangle that begins and ends at 0."""
+    """Bartlett's window, a triangle that begins and ends at 0.
+
+    >>> torch.bartlett_window(4)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000])
+    """
     return _window("bartlett_window", window_length, periodic, _triangle, _options(locals()))
 
 
 @public(method=False)
 def blackman_window(window_length, periodic=True, *, dtype=None, layout=strided, device=None,
                     pin_memory=False, requires_grad=False):  # fmt: skip
-    """Blackman's window, ``0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N)``."""
+    """Blackman's window, ``0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N)``.
+
+    >>> torch.blackman_window(5)[1:]
+    tensor([0.2008, 0.8492, 0.8492, 0.2008])
+    """
     return _window("blackman_window", window_length, periodic,
                    lambda n, steps: _cosine_sum(n, steps, (0.42, 0.5, 0.08)),
                    _options(locals()))  # fmt: skip
@@ -99,7 +115,11 @@ def blackman_window(window_length, periodic=True, *, dtype=None, layout=strided,
 @public(method=False)
 def kaiser_window(window_length, periodic=True, beta=12.0, *, dtype=None, layout=strided,
                   device=None, pin_memory=False, requires_grad=False):  # fmt: skip
-    """Kaiser's window, ``I0(beta sqrt(1 - (2 n / N - 1)^2)) / I0(beta)``."""
+    """Kaiser's window, ``I0(beta sqrt(1 - (2 n / N - 1)^2)) / I0(beta)``.
+
+    >>> torch.kaiser_window(4)
+    tensor([5.2773e-05, 2.1567e-01, 1.0000e+00, 2.1567e-01])
+    """
     return _window("kaiser_window", window_length, periodic,
                    lambda n, steps: _kaiser(n, steps, beta), _options(locals()))  # fmt: skip
 

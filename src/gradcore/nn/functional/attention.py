@@ -104,6 +104,8 @@ def _with_dropout(
         rows, columns = scores.shape[-2:]
         hidden = is_future(scores.detach(), start=0, rows=rows, columns=columns)
         scores = scores.masked_fill(hidden, -math.inf)
+    if mask is None:
+        return dropout(scores.softmax(-1), p) @ value
     # a query that may see no key gets zeros
     empty = scores == -math.inf
     weights = scores.masked_fill(empty.all(-1, keepdim=True), 0.0).softmax(-1)

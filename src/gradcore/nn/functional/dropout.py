@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
 from ...autograd.inplace import inplace as make_inplace
 from ...backends.dtype import DTYPES
-from ...ops.dropout import dropout_op
+from ...ops.dropout import dropout_mask, dropout_op, threshold_of
 from ...ops.registry import FUNCTIONS
 
-_BOOL = DTYPES["bool"]
+_INT32 = DTYPES["int32"]
 
 
 def _check_probability(p: float) -> None:
@@ -18,13 +19,23 @@ def _check_probability(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+def _random_mask(shape: Any, p: float, device: Any) -> Any:
+    """Bools, each False with probability ``p``; one draw of the default generator seeds them."""
+    options = {"dtype": _INT32, "device": device}
+    seed = FUNCTIONS["empty"]((), **options).random_()
+    columns = shape[-1] if shape else 1
+    row = FUNCTIONS["arange"](math.prod(shape) // columns, **options).mul_(columns)
+    column = FUNCTIONS["arange"](columns, **options)
+    mask = dropout_mask(row.unsqueeze(1), column, seed, threshold=threshold_of(p))
+    return mask.reshape(shape)
+
+
 def _masked(input: Any, p: float, mask_shape: Any) -> Any:
     """``input`` times a random mask of that shape (which broadcasts to the input's)."""
     if input.numel() == 0:
         return input * 1
     scale = 1 / (1 - p) if p < 1 else 0.0
-    mask = FUNCTIONS["empty"](mask_shape, dtype=_BOOL, device=input.device)
-    mask.bernoulli_(1 - p)
+    mask = _random_mask(mask_shape, p, input.device)
     return dropout_op(input, mask, scale=scale)
 
 
@@ -118,8 +129,7 @@ def _alpha_drop(input: Any, p: float, shape: Any) -> Any:
     if p == 1:
         return input * 0
     scale = ((1 - p) * (1 + p * _SELU_LIMIT**2)) ** -0.5
-    mask = FUNCTIONS["empty"](shape, dtype=_BOOL, device=input.device)
-    mask.bernoulli_(1 - p)
+    mask = _random_mask(shape, p, input.device)
     shift = FUNCTIONS["where"](mask, 0.0, _SELU_LIMIT) - p * _SELU_LIMIT
     return input * mask * scale + (shift * scale).to(input.dtype)
 
