@@ -107,7 +107,8 @@ class MT19937Stream:
 
     def random(self) -> int:
         """The next 32-bit number as an int."""
-        return int(self.bits32(1)[0])
+        self._next_when_used_up = _STATE_WORDS
+        return int(self._bits.random_raw())
 
     def random64(self) -> int:
         """The next 64-bit number as an int."""
