@@ -79,10 +79,11 @@ from .tensor import (  # noqa: F401
     viewing as _tensor_viewing,
 )
 from .tensor import methods as _methods  # noqa: F401  (after everything is registered)
+from .tensor import examples as _examples  # noqa: F401  (completes their docstrings)
 from .ops.registry import FUNCTIONS as _FUNCTIONS
-from .tensor.public import *  # noqa: F403
+from .tensor.public import *
 from .tensor.public import __all__ as _public_names
-from .tensor.settings import *  # noqa: F403
+from .tensor.settings import *
 from .tensor.settings import __all__ as _settings
 
 __version__ = "0.1.0"

@@ -27,18 +27,6 @@ def refuse(kernel: str, x: Any, kinds: str) -> None:
 # ------------------------------------------------------------------------------- products
 
 
-_FIRST_LOOK = 1000  # elements
-
-
-def _check_value(value: Any, *factors: Any) -> None:
-    """A RuntimeError for a value with a fraction where the factors are integers."""
-    if isinstance(value, float) and not value.is_integer():
-        if all(category(x._array.dtype) < 2 for x in factors):
-            raise RuntimeError(
-                "For integral input tensors, argument value must not be a floating point number."
-            )
-
-
 @op(pointwise=True, name="addcmul", grad_name="AddcmulBackward0")
 def addcmul_op(xp, x, y, z, value):
     return xp.add(x, xp.multiply(xp.multiply(y, z), value))
@@ -64,10 +52,17 @@ addcdiv_op.vjp(
 @public(inplace=True)
 @takes_out
 def addcmul(input, tensor1, tensor2, *, value=1):
-    """``input + value * tensor1 * tensor2``, elementwise with broadcasting."""
+    """``input + value * tensor1 * tensor2``, elementwise with broadcasting.
+
+    ``value`` loses its fraction where all tensors are integers, as in PyTorch.
+    """
     for i, (name, x) in enumerate((("input", input), ("tensor1", tensor1), ("tensor2", tensor2))):
         require_tensor("addcmul", name, x, i + 1)
-    _check_value(value, tensor1, tensor2)
+    dtype = result_dtype([x._array for x in (input, tensor1, tensor2)])
+    if dtype.kind == "b":
+        raise NotImplementedError("\"addcmul_cpu_out\" not implemented for 'Bool'")
+    if dtype.kind in "iu":
+        value = int(value)
     return addcmul_op(input, tensor1, tensor2, value)
 
 
@@ -374,6 +369,9 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether :func:`isclose` holds for all elements, as a Python bool."""
     _two_tensors("allclose", input, other)
     return bool(isclose(input, other, rtol, atol, equal_nan).all().item())
+
+
+_FIRST_LOOK = 1000  # elements
 
 
 @public

@@ -81,6 +81,10 @@ def linalg_cholesky(A, *, upper=False):
     """L with A = L L^H (U with A = U^H U): lower triangular factors of (*, n, n).
 
     Only one triangle of A is read. LinAlgError where A is not positive definite.
+
+    >>> torch.linalg.cholesky(torch.tensor([[4.0, 2.0], [2.0, 5.0]]))
+    tensor([[2., 0.],
+            [1., 2.]])
     """
     factor, info = _cholesky("linalg.cholesky", A, upper)
     raise_for("linalg.cholesky", info, _not_positive)
@@ -89,7 +93,11 @@ def linalg_cholesky(A, *, upper=False):
 
 @takes_exact_out
 def cholesky_ex(A, *, upper=False, check_errors=False):
-    """``(L, info)``; info is 0, or the order of the first minor that is not positive definite."""
+    """``(L, info)``; info is 0, or the order of the first minor that is not positive definite.
+
+    >>> torch.linalg.cholesky_ex(torch.tensor([[4.0, 2.0], [2.0, -5.0]])).info
+    tensor(2, dtype=torch.int32)
+    """
     factor, info = _cholesky("linalg.cholesky_ex", A, upper)
     if check_errors:
         raise_for("linalg.cholesky_ex", info, _not_positive)
@@ -189,13 +197,20 @@ def eigh(A, UPLO="L"):
     """``(eigenvalues, eigenvectors)`` of symmetric or Hermitian matrices, in ascending order.
 
     Only the triangle that ``UPLO`` names ("L" or "U") is read.
+
+    >>> torch.linalg.eigh(torch.tensor([[1.0, 1.0], [1.0, 0.0]])).eigenvalues
+    tensor([-0.6180,  1.6180])
     """
     return results.linalg_eigh(_symmetric("linalg.eigh", A, UPLO))
 
 
 @takes_exact_out
 def eigvalsh(A, UPLO="L"):
-    """The eigenvalues of symmetric or Hermitian matrices, in ascending order."""
+    """The eigenvalues of symmetric or Hermitian matrices, in ascending order.
+
+    >>> torch.linalg.eigvalsh(torch.tensor([[1.0, 1.0], [1.0, 0.0]]))
+    tensor([-0.6180,  1.6180])
+    """
     return _symmetric("linalg.eigvalsh", A, UPLO)[0]
 
 
@@ -234,13 +249,21 @@ def _general(function: str, A: Any) -> Any:
 
 @takes_exact_out
 def eig(A):
-    """``(eigenvalues, eigenvectors)`` of square matrices, complex, in no particular order."""
+    """``(eigenvalues, eigenvectors)`` of square matrices, complex, in no particular order.
+
+    >>> torch.linalg.eig(torch.tensor([[0.0, 1.0], [-2.0, 0.0]])).eigenvalues.imag.abs()
+    tensor([1.4142, 1.4142])
+    """
     return results.linalg_eig(_general("linalg.eig", A))
 
 
 @takes_exact_out
 def eigvals(A):
-    """The eigenvalues of square matrices, complex."""
+    """The eigenvalues of square matrices, complex.
+
+    >>> torch.linalg.eigvals(torch.tensor([[0.0, 1.0], [-2.0, 0.0]])).imag.abs()
+    tensor([1.4142, 1.4142])
+    """
     return _general("linalg.eig", A)[0]
 
 
@@ -307,6 +330,9 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
     """``(U, S, Vh)`` with A = U diag(S) Vh; S is real and descending.
 
     Shapes: (*, m, m), (*, k), (*, n, n), or (*, m, k), (*, k), (*, k, n) unless full_matrices.
+
+    >>> torch.linalg.svd(torch.tensor([[1.0, 1.0], [0.0, 1.0]])).S
+    tensor([1.6180, 0.6180])
     """
     _check_driver(driver)
     return results.linalg_svd(_decomposed("linalg.svd", A, full_matrices))
@@ -314,7 +340,11 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
 
 @takes_exact_out
 def svdvals(A, *, driver=None):
-    """The singular values of matrices, descending."""
+    """The singular values of matrices, descending.
+
+    >>> torch.linalg.svdvals(torch.tensor([[1.0, 1.0], [0.0, 1.0]]))
+    tensor([1.6180, 0.6180])
+    """
     _check_driver(driver)
     return _decomposed("linalg.svd", A, False)[1]
 

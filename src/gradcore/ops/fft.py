@@ -212,6 +212,9 @@ def fft(input, n=None, dim=-1, norm=None):
     """The transform along ``dim`` of ``input`` cut or padded to ``n`` points.
 
     norm: "backward" (none), "forward" (divided by n) or "ortho" (divided by sqrt(n)).
+
+    >>> torch.fft.fft(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    tensor([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j])
     """
     x = _floating(input, "fft")
     axis, size = _one_axis(x, n, dim)
@@ -220,7 +223,11 @@ def fft(input, n=None, dim=-1, norm=None):
 
 @takes_out
 def ifft(input, n=None, dim=-1, norm=None):
-    """The inverse of :func:`fft`; "backward" divides by n."""
+    """The inverse of :func:`fft`; "backward" divides by n.
+
+    >>> torch.fft.ifft(torch.tensor([4.0, 0.0, 0.0, 0.0])).real
+    tensor([1., 1., 1., 1.])
+    """
     x = _floating(input, "ifft")
     axis, size = _one_axis(x, n, dim)
     return _to_complex(x, (axis,), (size,), norm, True)
@@ -228,7 +235,11 @@ def ifft(input, n=None, dim=-1, norm=None):
 
 @takes_out
 def rfft(input, n=None, dim=-1, norm=None):
-    """The first n // 2 + 1 elements of the transform of a real signal."""
+    """The first n // 2 + 1 elements of the transform of a real signal.
+
+    >>> torch.fft.rfft(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    tensor([10.+0.j, -2.+2.j, -2.+0.j])
+    """
     x = _floating(input, "rfft")
     axis, size = _one_axis(x, n, dim)
     return _from_real(x, (axis,), (size,), norm, False, "rfft")
@@ -236,7 +247,11 @@ def rfft(input, n=None, dim=-1, norm=None):
 
 @takes_out
 def irfft(input, n=None, dim=-1, norm=None):
-    """The inverse of :func:`rfft`: n real numbers, 2 (m - 1) unless given."""
+    """The inverse of :func:`rfft`: n real numbers, 2 (m - 1) unless given.
+
+    >>> torch.fft.irfft(torch.tensor([10 + 0j, -2 + 2j, -2 + 0j]))
+    tensor([1., 2., 3., 4.])
+    """
     x = _floating(input, "irfft")
     axis, size = _one_axis(x, n, dim, half=True)
     return _to_real(x, (axis,), (size,), norm, True, "irfft")
@@ -244,7 +259,11 @@ def irfft(input, n=None, dim=-1, norm=None):
 
 @takes_out
 def hfft(input, n=None, dim=-1, norm=None):
-    """The real transform of a signal given by the first half of its Hermitian symmetric values."""
+    """The real transform of a signal given by the first half of its Hermitian symmetric values.
+
+    >>> torch.fft.hfft(torch.tensor([1.0, 2.0, 3.0]))
+    tensor([ 8., -2.,  0., -2.])
+    """
     x = _floating(input, "hfft")
     axis, size = _one_axis(x, n, dim, half=True)
     return _to_real(x, (axis,), (size,), norm, False, "hfft")
@@ -252,7 +271,11 @@ def hfft(input, n=None, dim=-1, norm=None):
 
 @takes_out
 def ihfft(input, n=None, dim=-1, norm=None):
-    """The inverse of :func:`hfft`."""
+    """The inverse of :func:`hfft`.
+
+    >>> torch.fft.ihfft(torch.tensor([1.0, 2.0, 3.0, 4.0])).shape
+    torch.Size([3])
+    """
     x = _floating(input, "ihfft")
     axis, size = _one_axis(x, n, dim)
     return _from_real(x, (axis,), (size,), norm, True, "ihfft")
@@ -263,35 +286,57 @@ def ihfft(input, n=None, dim=-1, norm=None):
 
 @takes_out
 def fftn(input, s=None, dim=None, norm=None):
-    """The transform along several dimensions (all unless ``dim`` or ``s`` says)."""
+    """The transform along several dimensions (all unless ``dim`` or ``s`` says).
+
+    >>> torch.fft.fftn(torch.ones(2, 2)).real
+    tensor([[4., 0.],
+            [0., 0.]])
+    """
     x = _floating(input, "fftn")
     return _to_complex(x, *_several_axes(x, s, dim), norm, False)
 
 
 @takes_out
 def ifftn(input, s=None, dim=None, norm=None):
-    """The inverse of :func:`fftn`."""
+    """The inverse of :func:`fftn`.
+
+    >>> torch.fft.ifftn(torch.ones(2, 2)).real
+    tensor([[1., 0.],
+            [0., 0.]])
+    """
     x = _floating(input, "ifftn")
     return _to_complex(x, *_several_axes(x, s, dim), norm, True)
 
 
 @takes_out
 def rfftn(input, s=None, dim=None, norm=None):
-    """The transform of a real signal: half of it along the last dimension."""
+    """The transform of a real signal: half of it along the last dimension.
+
+    >>> torch.fft.rfftn(torch.ones(3, 4, 6)).shape
+    torch.Size([3, 4, 4])
+    """
     x = _floating(input, "rfftn")
     return _from_real(x, *_several_axes(x, s, dim), norm, False, "rfftn")
 
 
 @takes_out
 def irfftn(input, s=None, dim=None, norm=None):
-    """The inverse of :func:`rfftn`."""
+    """The inverse of :func:`rfftn`.
+
+    >>> torch.fft.irfftn(torch.ones(3, 4, 4)).shape
+    torch.Size([3, 4, 6])
+    """
     x = _floating(input, "irfftn")
     return _to_real(x, *_half_axes(x, s, dim), norm, True, "irfftn")
 
 
 @takes_out
 def hfftn(input, s=None, dim=None, norm=None):
-    """The real transform of a signal that is Hermitian symmetric in the last dimension."""
+    """The real transform of a signal that is Hermitian symmetric in the last dimension.
+
+    >>> torch.fft.hfftn(torch.ones(3, 4)).shape
+    torch.Size([3, 6])
+    """
     x = _floating(input, "hfftn")
     axes, sizes = _half_axes(x, s, dim)
     if len(axes) > 1:
@@ -301,7 +346,11 @@ def hfftn(input, s=None, dim=None, norm=None):
 
 @takes_out
 def ihfftn(input, s=None, dim=None, norm=None):
-    """The inverse of :func:`hfftn`."""
+    """The inverse of :func:`hfftn`.
+
+    >>> torch.fft.ihfftn(torch.ones(3, 6)).shape
+    torch.Size([3, 4])
+    """
     x = _floating(input, "ihfftn")
     axes, sizes = _several_axes(x, s, dim)
     result = _from_real(x, axes[-1:], sizes[-1:], norm, True, "ihfftn")
@@ -343,10 +392,18 @@ def _shifted(input: Any, dim: Any, name: str, amount: Any) -> Any:
 
 
 def fftshift(input, dim=None):
-    """The zero frequency moved to the middle of ``dim`` (all dimensions if None)."""
+    """The zero frequency moved to the middle of ``dim`` (all dimensions if None).
+
+    >>> torch.fft.fftshift(torch.tensor([0, 1, 2, -2, -1]))
+    tensor([-2, -1,  0,  1,  2])
+    """
     return _shifted(input, dim, "fftshift", lambda n: n // 2)
 
 
 def ifftshift(input, dim=None):
-    """The inverse of :func:`fftshift`."""
+    """The inverse of :func:`fftshift`.
+
+    >>> torch.fft.ifftshift(torch.tensor([-2, -1, 0, 1, 2]))
+    tensor([ 0,  1,  2, -2, -1])
+    """
     return _shifted(input, dim, "ifftshift", lambda n: (n + 1) // 2)

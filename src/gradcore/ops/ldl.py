@@ -179,6 +179,9 @@ def ldl_factor_ex(A, *, hermitian=False, check_errors=False):
     """``(LD, pivots, info)`` of symmetric (``hermitian``: Hermitian) matrices.
 
     LD holds D on its block diagonal and L below; only the lower triangle of A is read.
+
+    >>> torch.linalg.ldl_factor_ex(torch.tensor([[4.0, 2.0], [2.0, 5.0]])).info
+    tensor(0, dtype=torch.int32)
     """
     factors, pivots, info = _factored("torch.linalg.ldl_factor_ex", A, hermitian)
     if check_errors:
@@ -195,7 +198,12 @@ def _singular(info: int) -> str:
 
 @takes_exact_out
 def ldl_factor(A, *, hermitian=False):
-    """``(LD, pivots)``, as :func:`ldl_factor_ex`; LinAlgError where D is singular."""
+    """``(LD, pivots)``, as :func:`ldl_factor_ex`; LinAlgError where D is singular.
+
+    >>> torch.linalg.ldl_factor(torch.tensor([[4.0, 2.0], [2.0, 5.0]])).LD
+    tensor([[4.0000, 0.0000],
+            [0.5000, 4.0000]])
+    """
     factors, pivots, info = _factored("torch.linalg.ldl_factor", A, hermitian)
     raise_for("torch.linalg.ldl_factor", info, _singular)
     return results.linalg_ldl_factor((factors, pivots))
@@ -203,7 +211,13 @@ def ldl_factor(A, *, hermitian=False):
 
 @takes_exact_out
 def ldl_solve(LD, pivots, B, *, hermitian=False):
-    """X with A X = B, from the LDL decomposition of A; differentiable in B alone."""
+    """X with A X = B, from the LDL decomposition of A; differentiable in B alone.
+
+    >>> LD, pivots = torch.linalg.ldl_factor(torch.tensor([[4.0, 2.0], [2.0, 5.0]]))
+    >>> torch.linalg.ldl_solve(LD, pivots, torch.tensor([[6.0], [7.0]]))
+    tensor([[1.],
+            [1.]])
+    """
     check_system("torch.linalg.ldl_solve", LD, B, True)
     same_dtype("torch.linalg.ldl_solve", LD, B, ("LD", "B"))
     if pivots._array.dtype.kind not in "iu":

@@ -7,6 +7,8 @@ from typing import Any
 
 from .op import op
 from .pointwise import clamp_scalar, where
+from .sharing import is_recording
+from .softmax import log_softmax_backward, log_softmax_op
 from .unary import abs as absolute
 from .unary import exp, log, sigmoid
 
@@ -110,6 +112,57 @@ def _nll_second(g, target, weight, ignore_index, reduction):
 
 nll_loss.vjp(x=_nll_grad)
 nll_loss_backward.vjp(y=_nll_second)
+
+
+# ------------------------------------------------------------------------ cross entropy
+
+
+@op(outputs=2, differentiable=())
+def softmax_parts(xp, x):
+    """The maximum of each row, and the sum of ``exp(x - maximum)``, both (N, 1)."""
+    high = x.max(axis=1, keepdims=True)
+    return high, xp.exp(x - high).sum(axis=1, keepdims=True)
+
+
+@op(differentiable=())
+def softmax_minus_one_hot(xp, x, high, sums, target, factors):
+    """``(softmax(x) - one_hot(target)) * factors`` by rows: the gradient of the cross entropy."""
+    out = xp.exp(x - high)
+    out *= factors[:, None] / sums
+    out[xp.arange(len(x)), target] -= factors
+    return out
+
+
+@op(outputs=4, differentiable=(0,), grad_name="NllLossBackward0")
+def cross_entropy(xp, x, target, high, sums, weight=None, *, ignore_index, reduction):
+    """``nll_loss(log_softmax(x), target)`` for (N, C), without an array of that shape.
+
+    ``high`` and ``sums`` are :func:`softmax_parts` of x. Further results: the sum of the weights
+    that counted, and the weight and the class of each row, 0 and 0 where it is ignored.
+    """
+    counted, safe, factors = _target_weights(xp, x, target, weight, ignore_index)
+    picked = xp.take_along_axis(x, xp.expand_dims(safe, 1), 1) - high - xp.log(sums)
+    losses = xp.where(counted, -picked[:, 0] * factors, xp.zeros((), x.dtype))
+    total = factors.sum(dtype=x.dtype)
+    if reduction != "none":
+        loss = losses.sum(dtype=x.dtype)
+        losses = loss / total if reduction == "mean" else loss
+    return losses, total, factors, safe
+
+
+def _cross_entropy_grad(
+    g0, x, target, high, sums, weight, out1, out2, out3, x_shape, ignore_index, reduction
+):
+    if is_recording():
+        options = {"ignore_index": ignore_index, "reduction": reduction}
+        to_log = nll_loss_backward(g0, out1, target, weight, shape=x_shape, **options)
+        return log_softmax_backward(to_log, log_softmax_op(x, axis=1), axis=1)
+    scaled = out2 * (g0 / out1 if reduction == "mean" else g0)
+    # where every row is ignored, the mean divides by 0
+    return softmax_minus_one_hot(x, high, sums, out3, where(out2 == 0, 0.0, scaled))
+
+
+cross_entropy.vjp(x=_cross_entropy_grad)
 
 
 # ------------------------------------------------------------------- elementwise losses

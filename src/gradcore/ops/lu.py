@@ -95,7 +95,11 @@ def _factored(function: str, A: Any, pivot: bool) -> Any:
 
 @takes_exact_out
 def lu_factor_ex(A, *, pivot=True, check_errors=False):
-    """``(LU, pivots, info)``: the compact LU factors of matrices, without an error check."""
+    """``(LU, pivots, info)``: the compact LU factors of matrices, without an error check.
+
+    >>> torch.linalg.lu_factor_ex(torch.zeros(2, 2)).info
+    tensor(1, dtype=torch.int32)
+    """
     factors, pivots, info = _factored("linalg_lu_factor_ex", A, pivot)
     if check_errors:
         raise_for("torch.linalg.lu_factor_ex", info, _zero_pivot)
@@ -112,7 +116,11 @@ def _zero_pivot(info: int) -> str:
 
 @takes_exact_out
 def lu_factor(A, *, pivot=True):
-    """``(LU, pivots)``: L and U in one matrix and the swapped rows, int32, counted from 1."""
+    """``(LU, pivots)``: L and U in one matrix and the swapped rows, int32, counted from 1.
+
+    >>> torch.linalg.lu_factor(torch.tensor([[1.0, 2.0], [4.0, 4.0]])).pivots
+    tensor([2, 2], dtype=torch.int32)
+    """
     factors, pivots, info = _factored("linalg_lu_factor", A, pivot)
     raise_for("torch.linalg.lu_factor", info, _zero_pivot)
     return results.linalg_lu_factor((factors, pivots))
@@ -128,7 +136,12 @@ def _unpacked(factors: Any, pivots: Any) -> tuple[Any, Any, Any]:
 
 @takes_exact_out
 def lu(A, *, pivot=True):
-    """``(P, L, U)`` with A = P L U, L lower triangular with unit diagonal, U upper triangular."""
+    """``(P, L, U)`` with A = P L U, L lower triangular with unit diagonal, U upper triangular.
+
+    >>> torch.linalg.lu(torch.tensor([[1.0, 2.0], [4.0, 4.0]])).U
+    tensor([[4., 4.],
+            [0., 1.]])
+    """
     factors, pivots, _ = _factored("linalg_lu", A, pivot)
     return results.linalg_lu(_unpacked(factors, pivots))
 
@@ -193,7 +206,13 @@ def _check_pivots(function: str, pivots: Any) -> None:
 
 @takes_exact_out
 def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
-    """X with A X = B (X A = B unless ``left``) from the LU of A; A^H for A with ``adjoint``."""
+    """X with A X = B (X A = B unless ``left``) from the LU of A; A^H for A with ``adjoint``.
+
+    >>> LU, pivots = torch.linalg.lu_factor(torch.tensor([[1.0, 2.0], [4.0, 4.0]]))
+    >>> torch.linalg.lu_solve(LU, pivots, torch.tensor([[3.0], [8.0]]))
+    tensor([[1.],
+            [1.]])
+    """
     _check_pivots("linalg.lu_solve", pivots)
     inexact("linalg.lu_solve", LU)
     same_dtype("linalg.lu_solve", LU, B, ("LU", "B"))

@@ -190,6 +190,9 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, rcond=None):
 
     Singular values up to ``max(atol, rtol * largest)`` count as 0; ``rtol`` is by default
     ``max(m, n)`` times the dtype's epsilon, or 0 where ``atol`` is given.
+
+    >>> torch.linalg.pinv(torch.tensor([[3.0], [4.0]]))
+    tensor([[0.1200, 0.1600]])
     """
     require_tensor("linalg_pinv", "A", A)
     if A.ndim < 2 or A._array.dtype.kind not in "fc":
@@ -214,7 +217,11 @@ def pinverse(input, rcond=1e-15):
 
 @takes_out
 def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
-    """How many singular values of each matrix are above ``max(atol, rtol * largest)``; int64."""
+    """How many singular values of each matrix are above ``max(atol, rtol * largest)``; int64.
+
+    >>> torch.linalg.matrix_rank(torch.tensor([[1.0, 2.0], [2.0, 4.0]]))
+    tensor(1)
+    """
     name = "torch.matrix_rank" if tol is not None else "torch.linalg.matrix_rank"
     matrices(name, A, "input")
     x = A.detach()
@@ -281,6 +288,9 @@ def lstsq(A, B, rcond=None, *, driver=None):
     A: (*, m, n); B: (*, m, k) or vectors (*, m). ``driver`` is "gelsy" unless given. Residuals
     where m > n and the rank is full, but for "gelsy"; the rank but for "gels"; singular values
     for "gelsd" and "gelss"; otherwise empty tensors.
+
+    >>> torch.linalg.lstsq(torch.tensor([[1.0], [1.0]]), torch.tensor([[1.0], [1.5]])).solution
+    tensor([[1.2500]])
     """
     vector = _check_least_squares(A, B, driver)
     inexact("torch.linalg.lstsq", A)
@@ -310,7 +320,12 @@ def lstsq(A, B, rcond=None, *, driver=None):
 
 
 def vander(x, *, N=None):
-    """The Vandermonde matrix: the powers 0 … N - 1 of each element, in a new last dimension."""
+    """The Vandermonde matrix: the powers 0 … N - 1 of each element, in a new last dimension.
+
+    >>> torch.linalg.vander(torch.tensor([2, 3]), N=3)
+    tensor([[1, 2, 4],
+            [1, 3, 9]])
+    """
     if x._array.dtype.kind == "b":
         raise RuntimeError(
             "linalg.vander supports floating point, complex, and integer tensors, but got Bool"

@@ -45,7 +45,11 @@ def _check_norm_dtype(name: str, x: Any, dtype: Any) -> None:
 
 @takes_exact_out
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
-    """The vector norm over ``dim`` (all of them if None): ``ord`` is a number or ±inf."""
+    """The vector norm over ``dim`` (all of them if None): ``ord`` is a number or ±inf.
+
+    >>> torch.linalg.vector_norm(torch.tensor([3.0, -4.0]), ord=float("inf"))
+    tensor(4.)
+    """
     require_tensor("linalg_vector_norm", "x", x)
     _check_norm_dtype("linalg.vector_norm", x, dtype)
     return checked_vector_norm(cast(x, dtype), float(ord), axes_of(dim, x.ndim), keepdim)
@@ -79,7 +83,11 @@ def _spectral(x: Any, ord: Any, dims: tuple[int, int], keepdim: bool) -> Any:
 
 @takes_exact_out
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
-    """The norm of the matrices in two dimensions: "fro", "nuc", ±1, ±2 or ±inf."""
+    """The norm of the matrices in two dimensions: "fro", "nuc", ±1, ±2 or ±inf.
+
+    >>> torch.linalg.matrix_norm(torch.tensor([[1.0, -7.0], [2.0, 3.0]]), 1)
+    tensor(10.)
+    """
     matrices("linalg.matrix_norm", A)
     dims = _two_dims(dim, A.ndim)
     _check_norm_dtype("linalg.matrix_norm", A, dtype)
@@ -99,7 +107,11 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
 
 @takes_exact_out
 def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
-    """A vector norm (one dim, or no ``ord``) or a matrix norm (two dims)."""
+    """A vector norm (one dim, or no ``ord``) or a matrix norm (two dims).
+
+    >>> torch.linalg.norm(torch.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
     require_tensor("linalg_norm", "A", A)
     if dim is not None:
         dim = (dim,) if isinstance(dim, int) else tuple(dim)
@@ -126,6 +138,9 @@ def cond(A, p=None):
     """The condition number: the norm of a matrix times that of its inverse; inf for singular.
 
     ``p`` is None or 2 (ratio of singular values), -2, "fro", "nuc", ±1 or ±inf.
+
+    >>> torch.linalg.cond(torch.tensor([[1.0, 1.0], [0.0, 1.0]]))
+    tensor(2.6180)
     """
     matrices("linalg.cond", A)
     inexact("linalg.cond", A)

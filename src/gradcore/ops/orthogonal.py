@@ -73,6 +73,10 @@ def linalg_qr(A, mode="reduced"):
     """``(Q, R)`` with A = Q R: Q with orthonormal columns, R upper triangular.
 
     mode: "reduced" ((*, m, k), (*, k, n)), "complete" ((*, m, m), (*, m, n)) or "r" (no Q).
+
+    >>> torch.linalg.qr(torch.tensor([[1.0, 1.0], [1.0, 0.0]])).R.abs()
+    tensor([[1.4142, 0.7071],
+            [0.0000, 0.7071]])
     """
     inexact("linalg.qr", matrices("linalg.qr", A))
     if mode not in ("reduced", "complete", "r"):

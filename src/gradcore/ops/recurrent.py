@@ -15,7 +15,7 @@ from typing import Any
 from .joining import cat_op, stack_op
 from .op import op
 from .pointwise import where
-from .sharing import one_of
+from .sharing import is_recording, one_of
 from .unary import sigmoid, tanh
 
 
@@ -64,13 +64,6 @@ def _split(total: Any, mask: Any, t: int) -> tuple[Any, Any]:
         return total, 0
     inside = total * mask[t]
     return inside, total - inside
-
-
-def is_recording() -> bool:
-    """Whether the gradients being computed will be differentiated themselves (create_graph)."""
-    from ..autograd.state import state
-
-    return state.grad_enabled
 
 
 # --------------------------------------------------------------------------------- LSTM

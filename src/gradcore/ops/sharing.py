@@ -1,4 +1,4 @@
-"""Gradients of several arguments that come from one computation."""
+"""What gradient rules share: results of one computation, and how they are to be computed."""
 
 from __future__ import annotations
 
@@ -33,3 +33,10 @@ def one_of(name: str, owners: tuple, compute: Callable[[], dict[str, Any]]) -> A
         last.results = compute()
         last.owners = tuple(map(weakref.ref, owners))
     return last.results.pop(name)
+
+
+def is_recording() -> bool:
+    """Whether the gradients being computed will be differentiated themselves (create_graph)."""
+    from ..autograd.state import state
+
+    return state.grad_enabled

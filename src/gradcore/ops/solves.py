@@ -95,6 +95,9 @@ def solve(A, B, *, left=True):
 
     A: (*, n, n); B: (*, n, k), or vectors (*, n); batches broadcast. LinAlgError where A is
     singular.
+
+    >>> torch.linalg.solve(torch.tensor([[2.0, 0.0], [0.0, 4.0]]), torch.tensor([2.0, 8.0]))
+    tensor([1., 2.])
     """
     result, info = _solved("linalg.solve", A, B, left)
     raise_for("torch.linalg.solve", info, _singular_solve)
@@ -103,7 +106,11 @@ def solve(A, B, *, left=True):
 
 @takes_exact_out
 def solve_ex(A, B, *, left=True, check_errors=False):
-    """``(result, info)`` as :func:`solve`, without the error check."""
+    """``(result, info)`` as :func:`solve`, without the error check.
+
+    >>> torch.linalg.solve_ex(torch.zeros(2, 2), torch.ones(2)).info
+    tensor(1, dtype=torch.int32)
+    """
     result, info = _solved("linalg.solve", A, B, left)
     if check_errors:
         raise_for("torch.linalg.solve_ex", info, _singular_solve)
@@ -133,7 +140,11 @@ def inv(A):
 
 @takes_exact_out
 def inv_ex(A, *, check_errors=False):
-    """``(inverse, info)`` without an error check: info is 0, or names a zero pivot."""
+    """``(inverse, info)`` without an error check: info is 0, or names a zero pivot.
+
+    >>> torch.linalg.inv_ex(torch.zeros(2, 2)).info
+    tensor(1, dtype=torch.int32)
+    """
     result, info = inv_op(inexact("linalg.inv_ex", square("linalg.inv_ex", A)))
     if check_errors:
         raise_for("linalg.inv_ex", info, _singular)
@@ -197,7 +208,11 @@ def det(A):
 
 @takes_exact_out
 def linalg_slogdet(A):
-    """``(sign, logabsdet)``: det(A) = sign * exp(logabsdet); (0, -inf) for a singular A."""
+    """``(sign, logabsdet)``: det(A) = sign * exp(logabsdet); (0, -inf) for a singular A.
+
+    >>> torch.linalg.slogdet(torch.tensor([[-2.0, 0.0], [0.0, 4.0]])).sign
+    tensor(-1.)
+    """
     inexact("linalg.slogdet", square("linalg.slogdet", A))
     return results.linalg_slogdet(slogdet_op(A))
 
@@ -238,7 +253,11 @@ def _prod(sizes: Any) -> int:
 
 @takes_exact_out
 def tensorinv(A, ind=2):
-    """The inverse of ``A`` as a map of its last dimensions to its first ``ind``."""
+    """The inverse of ``A`` as a map of its last dimensions to its first ``ind``.
+
+    >>> torch.linalg.tensorinv(torch.eye(6).reshape(2, 3, 6)).shape
+    torch.Size([6, 2, 3])
+    """
     ind = operator.index(ind)
     if ind <= 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
@@ -256,7 +275,11 @@ def tensorinv(A, ind=2):
 
 @takes_exact_out
 def tensorsolve(A, B, dims=None):
-    """X with ``tensordot(A, X, X.ndim) == B``; ``dims`` of A are moved to its end first."""
+    """X with ``tensordot(A, X, X.ndim) == B``; ``dims`` of A are moved to its end first.
+
+    >>> torch.linalg.tensorsolve(torch.eye(6).reshape(2, 3, 6), torch.ones(2, 3)).shape
+    torch.Size([6])
+    """
     from .views import movedim
 
     if dims is not None:

@@ -57,6 +57,11 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """X with A X = B (X A = B unless ``left``) for a triangular A; batches broadcast.
 
     Only the triangle that ``upper`` names is read, and with ``unitriangular`` not its diagonal.
+
+    >>> A = torch.tensor([[1.0, 1.0], [0.0, 2.0]])
+    >>> torch.linalg.solve_triangular(A, torch.tensor([[3.0], [2.0]]), upper=True)
+    tensor([[2.],
+            [1.]])
     """
     check_system("linalg.solve_triangular", A, B, left)
     a, b = broadcast_batches(A, B)

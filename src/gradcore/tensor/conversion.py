@@ -12,7 +12,8 @@ from ..autograd.inplace import assign, check_writable
 from ..autograd.state import state
 from ..autograd.variable import TensorBase, wrap
 from ..backends.device import device as Device
-from ..backends.dtype import ALIASES, DTYPES, bfloat16, dtype as Dtype, to_numpy_dtype
+from ..backends.dtype import ALIASES, DTYPES, bfloat16, to_numpy_dtype
+from ..backends.dtype import dtype as Dtype
 from ..backends.registry import backend_for, backend_of, is_array
 from ..ops.op import op
 from ..ops.operand import require_tensor
@@ -24,8 +25,10 @@ from .layout import (
     channels_last_order,
     contiguous_format,
     is_contiguous,
-    memory_format as MemoryFormat,
     preserve_format,
+)
+from .layout import (
+    memory_format as MemoryFormat,
 )
 from .tensor import Tensor
 
@@ -105,10 +108,8 @@ def _parse_to(args: tuple, kwargs: dict) -> tuple[Any, Any, bool, bool, Any]:
     if rest and isinstance(rest[0], TensorBase):
         other = rest.pop(0)
     elif (
-        rest
-        and isinstance(rest[0], (str, Device))
-        or rest
-        and type(rest[0]) is int
+        (rest and isinstance(rest[0], (str, Device)))
+        or (rest and type(rest[0]) is int)
         or (len(rest) > 1 and rest[0] is None)
     ):
         device = rest.pop(0)

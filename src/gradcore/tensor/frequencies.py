@@ -25,7 +25,11 @@ def _frequencies(first: Any, n: int, d: float, options: dict) -> Any:
 
 
 def fftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
-    """The frequencies of ``fft`` of n points that are ``d`` apart: 0, 1, … -1 over n d."""
+    """The frequencies of ``fft`` of n points that are ``d`` apart: 0, 1, … -1 over n d.
+
+    >>> torch.fft.fftfreq(4)
+    tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
+    """
 
     def numbers(options: dict) -> Any:
         return cat([arange(0, (n + 1) // 2, **options), arange(-(n // 2), 0, **options)])
@@ -36,7 +40,11 @@ def fftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, require
 
 
 def rfftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
-    """The frequencies of ``rfft`` of n points that are ``d`` apart."""
+    """The frequencies of ``rfft`` of n points that are ``d`` apart.
+
+    >>> torch.fft.rfftfreq(4, d=0.5)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     options = {"out": out, "requires_grad": requires_grad, "dtype": dtype, "device": device,
                "layout": layout}  # fmt: skip
     return _frequencies(lambda options: arange(0, n // 2 + 1, **options), n, d, options)

@@ -8,7 +8,6 @@ from ..ops.registry import FUNCTIONS, INPLACE, METHODS
 from .pointwise import INPLACE_OPERATORS, OPERATORS
 from .tensor import Tensor
 
-
 # In-place methods that PyTorch also has as functions.
 _INPLACE_FUNCTIONS = """
     abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_

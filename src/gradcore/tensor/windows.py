@@ -162,7 +162,11 @@ def _signal_options(values: dict) -> dict:
 
 def exponential(M, *, center=None, tau=1.0, sym=True, dtype=None, layout=strided, device=None,
                 requires_grad=False):  # fmt: skip
-    """``exp(-|n - center| / tau)``; the center is the middle unless given (``sym=False``)."""
+    """``exp(-|n - center| / tau)``; the center is the middle unless given (``sym=False``).
+
+    >>> torch.signal.windows.exponential(3)
+    tensor([0.3679, 1.0000, 0.3679])
+    """
     request = _Request("exponential", M, sym, _signal_options(locals()))
     if tau <= 0:
         raise ValueError(f"Tau must be positive, got: {tau} instead.")
@@ -176,7 +180,11 @@ def exponential(M, *, center=None, tau=1.0, sym=True, dtype=None, layout=strided
 
 
 def cosine(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
-    """Half a period of a sine: ``sin(pi (n + 0.5) / M)``."""
+    """Half a period of a sine: ``sin(pi (n + 0.5) / M)``.
+
+    >>> torch.signal.windows.cosine(3)
+    tensor([0.5000, 1.0000, 0.5000])
+    """
     request = _Request("cosine", M, sym, _signal_options(locals()))
     if M == 0:
         return request.constant(0.0)
@@ -185,7 +193,11 @@ def cosine(M, *, sym=True, dtype=None, layout=strided, device=None, requires_gra
 
 def gaussian(M, *, std=1.0, sym=True, dtype=None, layout=strided, device=None,
              requires_grad=False):  # fmt: skip
-    """``exp(-(n / (sqrt(2) std))^2)`` around the middle."""
+    """``exp(-(n / (sqrt(2) std))^2)`` around the middle.
+
+    >>> torch.signal.windows.gaussian(3)
+    tensor([0.6065, 1.0000, 0.6065])
+    """
     request = _Request("gaussian", M, sym, _signal_options(locals()))
     if std <= 0:
         raise ValueError(f"Standard deviation must be positive, got: {std} instead.")
@@ -198,7 +210,11 @@ def gaussian(M, *, std=1.0, sym=True, dtype=None, layout=strided, device=None,
 
 def kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=strided, device=None,
            requires_grad=False):  # fmt: skip
-    """Kaiser's window, ``I0(beta sqrt(1 - x^2)) / I0(beta)`` for x from -1 to 1."""
+    """Kaiser's window, ``I0(beta sqrt(1 - x^2)) / I0(beta)`` for x from -1 to 1.
+
+    >>> torch.signal.windows.kaiser(3)
+    tensor([5.2773e-05, 1.0000e+00, 5.2773e-05])
+    """
     request = _Request("kaiser", M, sym, _signal_options(locals()))
     if beta < 0:
         raise ValueError(f"beta must be non-negative, got: {beta} instead.")
@@ -213,23 +229,39 @@ def kaiser(M, *, beta=12.0, sym=True, dtype=None, layout=strided, device=None,
 
 
 def hamming(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
-    """Hamming's window, ``0.54 - 0.46 cos(2 pi n / (M - 1))``."""
+    """Hamming's window, ``0.54 - 0.46 cos(2 pi n / (M - 1))``.
+
+    >>> torch.signal.windows.hamming(4)
+    tensor([0.0800, 0.7700, 0.7700, 0.0800])
+    """
     return general_hamming(M, sym=sym, **_signal_options(locals()))
 
 
 def hann(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
-    """Hann's window, ``0.5 - 0.5 cos(2 pi n / (M - 1))``."""
+    """Hann's window, ``0.5 - 0.5 cos(2 pi n / (M - 1))``.
+
+    >>> torch.signal.windows.hann(4)
+    tensor([0.0000, 0.7500, 0.7500, 0.0000])
+    """
     return general_hamming(M, alpha=0.5, sym=sym, **_signal_options(locals()))
 
 
 def blackman(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
-    """Blackman's window, a sum of three cosines."""
+    """Blackman's window, a sum of three cosines.
+
+    >>> torch.signal.windows.blackman(6)[1:]
+    tensor([ 2.0077e-01,  8.4923e-01,  8.4923e-01,  2.0077e-01, -1.4901e-08])
+    """
     _Request("blackman", M, sym, _signal_options(locals()))
     return general_cosine(M, a=[0.42, 0.5, 0.08], sym=sym, **_signal_options(locals()))
 
 
 def bartlett(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
-    """Bartlett's window, a triangle that begins at 0."""
+    """Bartlett's window, a triangle that begins at 0.
+
+    >>> torch.signal.windows.bartlett(5)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
+    """
     request = _Request("bartlett", M, sym, _signal_options(locals()))
     if M < 2:
         return request.constant(1.0)
@@ -238,7 +270,11 @@ def bartlett(M, *, sym=True, dtype=None, layout=strided, device=None, requires_g
 
 def general_cosine(M, *, a, sym=True, dtype=None, layout=strided, device=None,
                    requires_grad=False):  # fmt: skip
-    """``a[0] - a[1] cos(x) + a[2] cos(2 x) - …`` over one period."""
+    """``a[0] - a[1] cos(x) + a[2] cos(2 x) - …`` over one period.
+
+    >>> torch.signal.windows.general_cosine(4, a=[0.5, 0.3])
+    tensor([0.2000, 0.6500, 0.6500, 0.2000])
+    """
     request = _Request("general_cosine", M, sym, _signal_options(locals()))
     if M < 2:
         return request.constant(1.0)
@@ -256,11 +292,19 @@ def general_cosine(M, *, a, sym=True, dtype=None, layout=strided, device=None,
 
 def general_hamming(M, *, alpha=0.54, sym=True, dtype=None, layout=strided, device=None,
                     requires_grad=False):  # fmt: skip
-    """``alpha - (1 - alpha) cos(x)`` over one period."""
+    """``alpha - (1 - alpha) cos(x)`` over one period.
+
+    >>> torch.signal.windows.general_hamming(4)
+    tensor([0.0800, 0.7700, 0.7700, 0.0800])
+    """
     return general_cosine(M, a=[alpha, 1.0 - alpha], sym=sym, **_signal_options(locals()))
 
 
 def nuttall(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
-    """Nuttall's window, a sum of four cosines."""
+    """Nuttall's window, a sum of four cosines.
+
+    >>> torch.signal.windows.nuttall(5)[1:]
+    tensor([2.2698e-01, 1.0000e+00, 2.2698e-01, 3.6280e-04])
+    """
     weights = [0.3635819, 0.4891775, 0.1365995, 0.0106411]
     return general_cosine(M, a=weights, sym=sym, **_signal_options(locals()))
