@@ -72,7 +72,9 @@ def test_import_brings_numpy_alone():
         "import sys; import numpy; before = set(sys.modules); import gradcore;"
         "print(*sorted({m.partition('.')[0] for m in set(sys.modules) - before}))"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     new = set(result.stdout.split()) - set(sys.stdlib_module_names)
     assert new <= {"gradcore", "numpy"}
 

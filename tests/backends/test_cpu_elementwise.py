@@ -13,7 +13,7 @@ SPECIAL = np.array(
     [np.inf, -np.inf, np.nan, 0, -0.0, 1, -1, 2, -3, 0.5, 1e-40, -1e-40, 3e38, 1e-30, 1e20], "f4"
 )
 EXACT = ["copysign", "floor_divide", "fmod", "logical_and", "logical_or", "logical_xor", "maximum",
-         "minimum", "remainder"]  # fmt: skip
+         "minimum", "nextafter", "remainder"]  # fmt: skip
 DTYPES = ["float32", "float64", "int32"]
 
 

@@ -22,7 +22,7 @@ from gradcore.backends.cpu import conv as cpu_conv
 from gradcore.backends.cpu import pool as cpu_pool
 from gradcore.backends.cuda import (
     OVERRIDES,
-    compile,  # noqa: A004
+    compile,
     conv,
     cublas,
     cudnn,

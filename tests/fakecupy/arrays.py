@@ -322,7 +322,7 @@ class ndarray:
         # As in CuPy, copying an array of another device brings it to the current one.
         return _make(self._a.copy(order), state.thread.device)
 
-    def view(self, dtype: Any = None, type: Any = None) -> ndarray:  # noqa: A002
+    def view(self, dtype: Any = None, type: Any = None) -> ndarray:
         if type is not None:
             raise NotImplementedError("ndarray.view(type=) is not modelled")
         return _make(self._a.view(self.dtype if dtype is None else dtype), self._d)

@@ -20,7 +20,7 @@ _SYNCS = frozenset(
     union1d intersect1d setdiff1d setxor1d extract compress bincount histogram histogram2d
     histogramdd percentile quantile nanmax nanmin trim_zeros place median nanmedian save savez
     savez_compressed savetxt array_repr array_str
-    """.split()  # noqa: SIM905
+    """.split()
 )
 # Served by cuBLAS, which CuPy refuses while a stream is capturing.
 _CUBLAS = {"matmul", "dot", "tensordot", "inner", "vdot", "einsum"}
@@ -32,7 +32,7 @@ _HOST = frozenset(
     result_type can_cast promote_types common_type min_scalar_type issubdtype isdtype isscalar
     iscomplexobj isrealobj isfortran broadcast_shapes shape ndim size shares_memory
     may_share_memory finfo iinfo dtype
-    """.split()  # noqa: SIM905
+    """.split()
 )
 
 
@@ -127,7 +127,7 @@ def from_dlpack(array: Any, *, device: Any = None, copy: bool | None = None) -> 
     raise BufferError("from_dlpack: only arrays on a CUDA device can be imported without a copy")
 
 
-fromDlpack = from_dlpack  # noqa: N816
+fromDlpack = from_dlpack
 
 
 def fuse(*args: Any, **kwargs: Any) -> Any:

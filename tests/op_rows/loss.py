@@ -123,6 +123,54 @@ ROWS = [
         domain=(0.5, 2), dtypes=("float64",)),
 ]  # fmt: skip
 
+
+def cross_entropy(x, target, *weight, ignore_index, reduction):
+    """The loss, the sum of the weights, and the weight of each row."""
+    log_p = x - np.log(np.exp(x).sum(1, keepdims=True))
+    counted = target != ignore_index
+    safe = np.where(counted, target, 0)
+    factors = np.where(counted, weight[0][safe] if weight else 1.0, 0.0)
+    losses = -log_p[np.arange(len(x)), safe] * factors
+    total = factors.sum()
+    loss = {"none": losses, "sum": losses.sum(), "mean": losses.sum() / total}[reduction]
+    return loss, total, factors
+
+
+def call_cross_entropy(gc, x, target, *weight, **params):
+    weight = weight[0] if weight else None
+    return OPS["cross_entropy"](x, target, *OPS["softmax_parts"](x), weight, **params)[:3]
+
+
+def softmax_parts(x):
+    high = x.max(1, keepdims=True)
+    return high, np.exp(x - high).sum(1, keepdims=True)
+
+
+def minus_one_hot(x, target, factors):
+    p = np.exp(x) / np.exp(x).sum(1, keepdims=True)
+    return (p - np.eye(x.shape[1])[target]) * factors[:, None]
+
+
+def call_minus_one_hot(gc, x, target, factors):
+    return OPS["softmax_minus_one_hot"](x, *OPS["softmax_parts"](x), target, factors)
+
+
+def labels(rows):
+    return lambda rng: rng.integers(0, 5, rows)
+
+
+ROWS += [
+    Row(op="cross_entropy", inputs=((4, 5), classes(4)), reference=wide(cross_entropy),
+        params=REDUCTIONS, call=call_cross_entropy),
+    Row(op="cross_entropy", inputs=((4, 5), classes(4), (5,)), reference=wide(cross_entropy),
+        params=REDUCTIONS, call=call_cross_entropy, differentiable=FIRST[:3],
+        domain=(0.5, 2), dtypes=("float64",)),
+    Row(op="softmax_parts", inputs=((4, 5),), reference=wide(softmax_parts), order=0,
+        big=((300, 900),)),
+    Row(op="softmax_minus_one_hot", inputs=((4, 5), labels(4), (4,)), order=0,
+        reference=wide(minus_one_hot), call=call_minus_one_hot),
+]  # fmt: skip
+
 # Public functions that only combine ops.
 ROWS += [
     Row(op="cross_entropy", inputs=((4, 5), (4, 5)), domain=((-2, 2), (0, 1)),

@@ -356,4 +356,10 @@ def conj_physical(xp, x):
 
 
 conj_physical.grad_name = "ConjBackward0"
-conj_physical.vjp(x=lambda g: conj(g))
+
+
+def _conj_grad(g):
+    return conj(g)
+
+
+conj_physical.vjp(x=_conj_grad)

@@ -35,7 +35,7 @@ def place(array: np.ndarray, device: Any, requires_grad: bool = False) -> Any:
 
 def host_array(data: Any, dtype: np.dtype | None = None) -> np.ndarray:
     """``data`` (numbers, nested sequences, arrays, tensors inside) copied to a host array."""
-    if isinstance(data, np.ndarray) or isinstance(data, np.generic):
+    if isinstance(data, (np.ndarray, np.generic)):
         from_numpy_dtype(data.dtype)
         return np.array(data, dtype=dtype)
     inferred = dtype
@@ -108,7 +108,7 @@ def _plain(data: Any) -> Any:
 
 def _ragged_message(data: Any) -> str:
     expected = len(data[0]) if isinstance(data[0], (list, tuple)) else 0
-    for i, row in enumerate(data):
+    for row in data:
         if not isinstance(row, (list, tuple)):
             return f"expected sequence at dim 1 (got {type(row).__name__})"
         if len(row) != expected:

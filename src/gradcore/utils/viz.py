@@ -8,15 +8,21 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..autograd.node import Node
 from ..autograd.variable import TensorBase
+from ..func.tree import take_apart
 
 __all__ = ["DotGraph", "history", "make_dot", "plot_curves"]
 
+_HEADER = (
+    "digraph {",
+    '  graph [rankdir="TB"]',
+    '  node [shape=box style=filled fontname="monospace" fontsize=10 height=0.2]',
+)
 _LEAF, _OUTPUT, _OPERATION = "lightblue", "darkolivegreen1", "lightgrey"
 
 
@@ -79,17 +85,11 @@ def make_dot(
         >>> x = gradcore.ones(2, requires_grad=True)
         >>> print(make_dot((x * 2).sum(), {"x": x}))
     """
-    names = {}
-    for name, tensor in (params or {}).items():
-        if not isinstance(tensor, TensorBase):
-            raise TypeError(f"params[{name!r}] should be a Tensor, got {type(tensor).__name__}")
-        names[id(tensor)] = name
-    results = list(_tensors(var))
-    lines = [
-        "digraph {",
-        '  graph [rankdir="TB"]',
-        '  node [shape=box style=filled fontname="monospace" fontsize=10 height=0.2]',
-    ]
+    names = _names_by_id(params or {})
+    results, _ = take_apart(var)
+    for result in results:
+        _require_tensor("var should be a Tensor or hold Tensors", result)
+    lines = list(_HEADER)
     nodes = history(results)
     for node in nodes:
         text = node.name() + (_attribute_lines(node, max_attr_chars) if show_attrs else "")
@@ -104,6 +104,17 @@ def make_dot(
             lines.append(_box(tensor, str(tuple(tensor.shape)), _OUTPUT))
             lines.append(f"  {_key(tensor._node)} -> {_key(tensor)}")
     return DotGraph("\n".join([*lines, "}", ""]))
+
+
+def _names_by_id(params: Mapping[str, Any]) -> dict[int, str]:
+    for name, tensor in params.items():
+        _require_tensor(f"params[{name!r}] should be a Tensor", tensor)
+    return {id(tensor): name for name, tensor in params.items()}
+
+
+def _require_tensor(message: str, value: Any) -> None:
+    if not isinstance(value, TensorBase):
+        raise TypeError(f"{message}, got {type(value).__name__}")
 
 
 def history(tensors: Sequence[Any]) -> list[Node]:
@@ -125,18 +136,6 @@ def attributes(node: Node) -> dict[str, Any]:
         return {}
     pairs = zip(node.plan.saves, saved, strict=True)
     return {name: value for (what, name), value in pairs if what == "attribute"}
-
-
-def _tensors(value: Any) -> Iterator[Any]:
-    if isinstance(value, TensorBase):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _tensors(tuple(value.values()))
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _tensors(each)
-    else:
-        raise TypeError(f"var should be a Tensor or hold Tensors, got {type(value).__name__}")
 
 
 def _leaves(results: Sequence[Any], nodes: Sequence[Node]) -> list[Any]:
@@ -197,10 +196,7 @@ def plot_curves(
         (line,) = ax.plot(places, _smoothed(numbers, smoothing), label=name)
         if smoothing:
             ax.plot(places, numbers, color=line.get_color(), alpha=0.25)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-    if log:
-        ax.set_yscale("log")
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     if curves:
         ax.legend()
     return ax

@@ -58,20 +58,11 @@ def draw_bounding_boxes(
         ValueError: its dtype or shape, boxes without extent, numbers that do not match.
     """
     _check_image(image, (1, 3))
-    if boxes.shape[-1] == 4 and bool((boxes[:, :2] > boxes[:, 2:]).any()):
-        raise ValueError(
-            "Boxes need to be in (xmin, ymin, xmax, ymax) format. "
-            "Use torchvision.ops.box_convert to convert them"
-        )
     count = boxes.shape[0]
+    _check_boxes(boxes, labels)
     if count == 0:
         warnings.warn("boxes doesn't contain any box. No box was drawn", stacklevel=2)
         return image
-    if labels is not None and len(labels) != count:
-        raise ValueError(
-            f"Number of boxes ({count}) and labels ({len(labels)}) mismatch. "
-            "Please specify labels for each box."
-        )
     outlines = _parse_colors(colors, count)
     texts = backgrounds = outlines
     if label_colors or fill_labels:
@@ -93,6 +84,20 @@ def draw_bounding_boxes(
     return convert_image_dtype(pil_to_tensor(canvas), image.dtype)
 
 
+def _check_boxes(boxes: Tensor, labels: list[str | None] | None) -> None:
+    count = boxes.shape[0]
+    if boxes.shape[-1] == 4 and bool((boxes[:, :2] > boxes[:, 2:]).any()):
+        raise ValueError(
+            "Boxes need to be in (xmin, ymin, xmax, ymax) format. "
+            "Use torchvision.ops.box_convert to convert them"
+        )
+    if count and labels is not None and len(labels) != count:
+        raise ValueError(
+            f"Number of boxes ({count}) and labels ({len(labels)}) mismatch. "
+            "Please specify labels for each box."
+        )
+
+
 def _draw_box(draw: Any, box: list[int], color: tuple, fill: bool | None, width: int) -> None:
     inside = (*color, 100) if fill else None
     if len(box) == 4:
@@ -109,14 +114,19 @@ def _draw_box(draw: Any, box: list[int], color: tuple, fill: bool | None, width:
 def _dashed_line(
     draw: Any, start: tuple[int, int], end: tuple[int, int], width: int, color: tuple
 ) -> None:
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    length = math.hypot(dx, dy)
-    done = 0.0
-    while done < length:
-        stop = min(done + _DASH, length)
-        ends = [(start[0] + dx * t / length, start[1] + dy * t / length) for t in (done, stop)]
-        draw.line(ends, color, width)
-        done += 2 * _DASH
+    x, y = map(float, start)
+    left = math.dist(start, end)
+    drawing = True
+    while left > 0:
+        step = min(left, _DASH)
+        # Step by step, as torchvision does it, or the last pixel may be another one.
+        angle = math.atan2(end[1] - y, end[0] - x)
+        to_x, to_y = x + math.cos(angle) * step, y + math.sin(angle) * step
+        if drawing:
+            draw.line([(x, y), (to_x, to_y)], color, width)
+        x, y = to_x, to_y
+        left -= step
+        drawing = not drawing
 
 
 def _font(font: str | None, size: int | None) -> Any:
@@ -199,6 +209,22 @@ def draw_keypoints(
         ValueError: other shapes and dtypes.
     """
     _check_image(image, (3,))
+    seen_by_object = _visible(keypoints, visibility).tolist()
+    canvas = to_pil_image(_bytes(image))
+    draw = pillow("ImageDraw").Draw(canvas)
+    for points, seen in zip(keypoints.long().tolist(), seen_by_object, strict=True):
+        for (x, y), visible in zip(points, seen, strict=True):
+            if visible:
+                corners = [x - radius, y - radius, x + radius, y + radius]
+                draw.ellipse(corners, fill=colors, outline=None, width=0)
+        for a, b in connectivity or ():
+            if seen[a] and seen[b]:
+                draw.line((tuple(points[a]), tuple(points[b])), width=width)
+    return convert_image_dtype(pil_to_tensor(canvas), image.dtype)
+
+
+def _visible(keypoints: Tensor, visibility: Tensor | None) -> Tensor:
+    """Which points are visible, (N, K)."""
     if keypoints.ndim != 3:
         raise ValueError("keypoints must be of shape (num_instances, K, 2)")
     if visibility is None:
@@ -214,17 +240,7 @@ def draw_keypoints(
             "keypoints and visibility must have the same dimensionality for num_instances and K. "
             f"Got visibility.shape={visibility.shape} and keypoints.shape={keypoints.shape}"
         )
-    canvas = to_pil_image(_bytes(image))
-    draw = pillow("ImageDraw").Draw(canvas)
-    for points, seen in zip(keypoints.long().tolist(), visibility.tolist(), strict=True):
-        for (x, y), visible in zip(points, seen, strict=True):
-            if visible:
-                corners = [x - radius, y - radius, x + radius, y + radius]
-                draw.ellipse(corners, fill=colors, outline=None, width=0)
-        for a, b in connectivity or ():
-            if seen[a] and seen[b]:
-                draw.line((tuple(points[a]), tuple(points[b])), width=width)
-    return convert_image_dtype(pil_to_tensor(canvas), image.dtype)
+    return visibility
 
 
 def _check_image(image: Any, channels: tuple[int, ...]) -> None:
@@ -246,7 +262,7 @@ def _bytes(image: Tensor) -> Tensor:
     return convert_image_dtype(image.detach(), uint8)
 
 
-def _parse_colors(colors: Any, count: int) -> list[tuple[int, int, int]]:
+def _parse_colors(colors: Any, count: int) -> list[tuple[int, ...]]:
     """A colour (r, g, b) for each of ``count`` objects."""
     if colors is None:
         # Neighbours of this palette are easily told apart.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 _FLOAT32 = np.dtype(np.float32)
-_BITS = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_BITS: dict[int, Any] = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 
 # From here on a quotient of float32 numbers, computed in float64, may be rounded to an integer
 # that it does not reach: two of them differ by 2**-24, and 2**29 is 2**-24 / 2**-53.
@@ -74,6 +74,21 @@ def copysign(x: Any, y: Any, out: np.ndarray) -> None:
     target = out.view(bits)
     np.bitwise_and(x.view(bits), ~sign_bit, out=target)
     np.bitwise_or(target, signs, out=target)
+
+
+def nextafter(x: Any, y: Any, out: np.ndarray) -> None:
+    """The neighbour of `x` towards `y`: its bits as an integer, plus or minus 1."""
+    plain = _is_float(out) and all(_is_float(v) and v.dtype == out.dtype for v in (x, y))
+    if not plain or not (np.all(x) and np.isfinite(x).all() and np.isfinite(y).all()):
+        np.nextafter(x, y, out=out)
+        return
+    # Away from zero is up for both signs; the steps are made in bytes.
+    steps = np.equal(np.greater(y, x), np.greater(x, 0)).view(np.int8)
+    np.multiply(steps, 2, out=steps)
+    np.subtract(steps, 1, out=steps)
+    np.multiply(steps, np.not_equal(x, y).view(np.int8), out=steps)
+    integers = f"i{out.itemsize}"
+    np.add(x.view(integers), steps.astype(integers), out=out.view(integers))
 
 
 def hypot(x: Any, y: Any, out: np.ndarray) -> None:
@@ -216,6 +231,6 @@ FASTER: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         copysign, floor_divide, fmod, hypot, logaddexp, logaddexp2, logical_and, logical_not,
-        logical_or, logical_xor, maximum, minimum, remainder, sign,
+        logical_or, logical_xor, maximum, minimum, nextafter, remainder, sign,
     )
 }  # fmt: skip

@@ -12,7 +12,6 @@ float32 element in cache, with a column of numbers (one per row) 0.3.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import prod
@@ -31,8 +30,6 @@ _BLOCK = 131_072
 _GRAIN = 32_768
 # Channels of as many elements are computed one by one, shorter ones several at once.
 _ONE_BY_ONE = 32_768
-# A mean further than 4 standard deviations from 0 would cost sums of squares 4 bits.
-_FAR = 16
 # Elements of either dtype that end on a cache line.
 _LINE = 16
 
@@ -218,8 +215,8 @@ def _rows_backward(g, x, weight, mean, var, grad_x, layout, eps):
     scales = 1 / np.sqrt(var.reshape(means.shape) + x.dtype.type(eps))
     weight = layout.parameter(weight)
     count = x.dtype.type(layout.length)
-    sums = np.zeros((2, *layout.shape[1:]), x.dtype)
-    adding = threading.Lock()
+    # by block, so that the order of the additions does not depend on the threads
+    partial: dict[tuple[int, int], np.ndarray] = {}
 
     def work(samples: slice, groups: slice) -> None:
         gradient, target = g[samples, groups], grad_x[samples, groups]
@@ -228,10 +225,9 @@ def _rows_backward(g, x, weight, mean, var, grad_x, layout, eps):
             unit = np.ndarray(target.shape, target.dtype, block)
             np.subtract(x[samples, groups], means[samples, groups], unit)
             np.multiply(unit, scale, unit)
-            partial = np.einsum("ngd,ngd->gd", gradient, unit), _sums_of_samples(gradient)
-            with adding:
-                sums[0, groups] += partial[0]
-                sums[1, groups] += partial[1]
+            partial[groups.start, samples.start] = np.stack(
+                (np.einsum("ngd,ngd->gd", gradient, unit), _sums_of_samples(gradient))
+            )
             if weight is not None:
                 gradient = np.multiply(gradient, weight[groups], target)
             level = dense_sum(gradient, (2,))[..., None] / count
@@ -242,6 +238,10 @@ def _rows_backward(g, x, weight, mean, var, grad_x, layout, eps):
         np.multiply(target, scale, target)
 
     layout.run(work)
+    sums = np.zeros((2, *layout.shape[1:]), x.dtype)
+    for group, sample in sorted(partial):
+        part = partial[group, sample]
+        sums[:, group : group + part.shape[1]] += part
     return layout.gradient(sums[0]), layout.gradient(sums[1])
 
 

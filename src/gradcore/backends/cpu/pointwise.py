@@ -22,10 +22,11 @@ from .threads import get_num_threads, parallel_for
 # From this many elements on a run here is faster than the body on whole arrays.
 SERIAL_SIZE = 32_768
 
-# Elements per tile. 65,536 float32 stay in a core's L2 cache. With several threads every step hands
-# the GIL over, which costs up to 30 us when both want it, so that fewer, longer steps win.
+# Elements of 4 bytes per tile. 65,536 of them stay in a core's L2 cache. With several threads every
+# step hands the GIL over, up to 30 us when both want it: there longer steps win, until what a
+# function like erf keeps beside its result leaves the cache.
 _SERIAL_TILE = 65_536
-_PARALLEL_TILE = 262_144
+_PARALLEL_TILE = 131_072
 # A thread gets at least this many nanoseconds of work: waking it costs 10 us, in virtual machines
 # up to 60.
 _GRAIN_NS = 75_000.0
@@ -176,7 +177,7 @@ def _fill(
         views = layout.coalesce([view.transpose(order) for view in views])
     grain_elements = _GRAIN_NS / plan.cost
     if size >= 2 * grain_elements and get_num_threads() > 1:
-        job = _Tiles(plan, registers, tiled, views, _PARALLEL_TILE)
+        job = _Tiles(plan, registers, tiled, views, _PARALLEL_TILE // plan.words)
         grain = max(1, int(grain_elements * job.items / size))
         parallel_for(job.run, job.items, grain, uses_blas=False)
     elif plan.is_ufunc:

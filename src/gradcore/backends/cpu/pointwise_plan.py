@@ -15,9 +15,10 @@ from .arithmetic import FASTER
 _COST = {
     "arctan": 0.4, "cos": 0.5, "divide": 0.2, "exp": 0.4, "exp2": 0.3, "expm1": 0.3, "log": 0.4,
     "log1p": 0.4, "maximum": 0.2, "minimum": 0.2, "sign": 0.4, "sin": 0.5, "sqrt": 0.2,
-    "tanh": 0.3, "where": 0.4, "arctan2": 2.0, "copysign": 0.6, "floor_divide": 5.0, "fmod": 5.0,
-    "hypot": 1.0, "logaddexp": 1.7, "power": 0.7, "remainder": 5.0, "expit": 0.8, "logit": 5.0,
-    "digamma": 100.0, "erf": 2.0, "erfc": 20.0, "erfinv": 20.0, "lgamma": 50.0,
+    "tanh": 0.3, "where": 0.4, "arctan2": 2.0, "copysign": 0.4, "floor_divide": 2.0, "fmod": 2.5,
+    "hypot": 0.7, "logaddexp": 1.5, "power": 0.7, "remainder": 2.2, "expit": 0.8, "logit": 0.8,
+    "digamma": 7.0, "erf": 1.7, "erfc": 3.0, "erfinv": 2.5, "lgamma": 9.0, "gcd": 16.0,
+    "logaddexp2": 1.5, "nextafter": 3.0,
 }  # fmt: skip
 _DEFAULT_COST = 0.1
 
@@ -117,7 +118,7 @@ class Plan:
         """Find a place for a temporary."""
         place = self.slots.take(dtype)
         if isinstance(place, _Output):
-            self.output_of[register] = place.index
+            self.output_of[register] = place.position
         else:
             self.scratch_of[register] = (place, dtype)
 
@@ -168,7 +169,7 @@ class Plan:
 class _Output(NamedTuple):
     """An output as a place for temporaries."""
 
-    index: int
+    position: int
 
 
 class _Slots:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
 from ...autograd.inplace import inplace as make_inplace
 from ...backends.dtype import DTYPES
-from ...ops.dropout import dropout_mask, dropout_op, threshold_of
+from ...ops.dropout import dropout_op
 from ...ops.registry import FUNCTIONS
 
-_INT32 = DTYPES["int32"]
+_BOOL = DTYPES["bool"]
 
 
 def _check_probability(p: float) -> None:
@@ -20,14 +19,8 @@ def _check_probability(p: float) -> None:
 
 
 def _random_mask(shape: Any, p: float, device: Any) -> Any:
-    """Bools, each False with probability ``p``; one draw of the default generator seeds them."""
-    options = {"dtype": _INT32, "device": device}
-    seed = FUNCTIONS["empty"]((), **options).random_()
-    columns = shape[-1] if shape else 1
-    row = FUNCTIONS["arange"](math.prod(shape) // columns, **options).mul_(columns)
-    column = FUNCTIONS["arange"](columns, **options)
-    mask = dropout_mask(row.unsqueeze(1), column, seed, threshold=threshold_of(p))
-    return mask.reshape(shape)
+    """Bools, each False with probability ``p``: on the CPU the same as PyTorch's for a seed."""
+    return FUNCTIONS["empty"](shape, dtype=_BOOL, device=device).bernoulli_(1 - p)
 
 
 def _masked(input: Any, p: float, mask_shape: Any) -> Any:

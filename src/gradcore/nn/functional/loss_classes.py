@@ -144,6 +144,12 @@ def cross_entropy(
             raise RuntimeError("ignore_index is not supported for floating point target")
         log_p = FUNCTIONS["log_softmax"](input, class_dim)
         return _with_probabilities(log_p, target, weight, reduction, label_smoothing, class_dim)
+    if label_smoothing == 0 and input.ndim == 2 and input._array.dtype.char in "fd":
+        _check_classes(input, target, weight)
+        if input._array.size:
+            options = {"ignore_index": ignore_index, "reduction": reduction}
+            high, sums = L.softmax_parts(input)
+            return L.cross_entropy(input, target, high, sums, weight, **options)[0]
     log_p = FUNCTIONS["log_softmax"](input, class_dim)
     loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0:

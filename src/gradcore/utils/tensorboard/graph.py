@@ -15,6 +15,7 @@ from typing import Any
 from ...autograd.modes import enable_grad
 from ...autograd.node import Node, sequence
 from ...autograd.variable import TensorBase
+from ...func.tree import take_apart
 from ...nn import Module
 from ..viz import attributes, history
 from .protobufs import (
@@ -57,7 +58,7 @@ def graph(
         result = model(*inputs)
     if use_strict_trace and isinstance(result, (dict, list)):
         raise RuntimeError(_DICT_MESSAGE.format(type(result).__name__))
-    drawing.add_history(list(_tensors(result)))
+    drawing.add_history([x for x in take_apart(result)[0] if isinstance(x, TensorBase)])
     definition = GraphDef(node=drawing.nodes, versions=VersionDef(producer=22))
     if verbose:
         print(definition)
@@ -221,16 +222,6 @@ def _snake(name: str) -> str:
     """``max_pool2d`` of "MaxPool2D"."""
     name = re.sub(r"(\d)D(?![a-z])", r"\1d", name)
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _tensors(value: Any) -> Iterator[Any]:
-    if isinstance(value, TensorBase):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _tensors(tuple(value.values()))
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _tensors(each)
 
 
 @contextmanager

@@ -26,12 +26,13 @@ def is_image_file(filename: str) -> bool:
     return has_file_allowed_extension(filename, IMG_EXTENSIONS)
 
 
-def find_classes(directory: str | os.PathLike) -> tuple[list[str], dict[str, int]]:
+def find_classes(directory: str | os.PathLike[str]) -> tuple[list[str], dict[str, int]]:
     """The names of the folders in ``directory``, sorted, and their numbers.
 
     Raises FileNotFoundError where there are none.
     """
-    classes = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
+    entries = os.scandir(os.fspath(directory))
+    classes: list[str] = sorted(entry.name for entry in entries if entry.is_dir())
     if not classes:
         raise FileNotFoundError(f"Couldn't find any class folder in {directory}.")
     return classes, {name: i for i, name in enumerate(classes)}

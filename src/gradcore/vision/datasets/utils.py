@@ -244,7 +244,7 @@ def _kind(path: StrPath) -> tuple[str, str]:
 
 
 def _extract_tar(path: StrPath, folder: str, compression: str) -> None:
-    with tarfile.open(path, f"r:{compression[1:]}") as tar:
+    with tarfile.open(path, f"r:{compression[1:]}") as tar:  # type: ignore[call-overload]
         # The filter, in security releases since 2023, refuses paths that lead outside.
         safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         tar.extractall(folder, **safe)

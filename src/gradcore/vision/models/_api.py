@@ -119,7 +119,7 @@ def imagenet(
     crop: int = 224,
     resize: int = 256,
     interpolation: str = "bilinear",
-    normalize: dict[str, tuple[float, ...]] | None = None,
+    normalize: dict[str, Any] | None = None,
     **meta: Any,
 ) -> Weights:
     """An entry for weights of ImageNet-1K that torchvision publishes.

@@ -187,7 +187,7 @@ class FusedMBConv(_Residual):
             raise ValueError("illegal stride value")
         conv = partial(Conv2dNormActivation, norm_layer=norm_layer, activation_layer=nn.SiLU)
         width = cnf.adjust_channels(cnf.input_channels, cnf.expand_ratio)
-        shape = {"kernel_size": cnf.kernel, "stride": cnf.stride}
+        shape: dict[str, Any] = {"kernel_size": cnf.kernel, "stride": cnf.stride}
         if width != cnf.input_channels:
             layers = [
                 conv(cnf.input_channels, width, **shape),
@@ -212,7 +212,7 @@ class EfficientNet(nn.Module):
 
     def __init__(
         self,
-        inverted_residual_setting: Sequence[MBConvConfig | FusedMBConvConfig],
+        inverted_residual_setting: Sequence[_MBConvConfig],
         dropout: float,
         stochastic_depth_prob: float = 0.2,
         num_classes: int = 1000,
@@ -303,7 +303,7 @@ def _version1(
 
 
 def _version2(
-    setting: Sequence[MBConvConfig | FusedMBConvConfig],
+    setting: Sequence[_MBConvConfig],
     dropout: float,
     weights: Any,
     progress: bool,

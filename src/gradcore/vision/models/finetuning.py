@@ -73,7 +73,7 @@ def _last_layer(model: nn.Module) -> tuple[str, nn.Module]:
     raise ValueError("model has no Linear or Conv2d layer inside that could be its head")
 
 
-def _like(old: Any, outputs: int) -> nn.Module:
+def _like(old: Any, outputs: int) -> Any:
     options = {"device": old.weight.device, "dtype": old.weight.dtype}
     bias = old.bias is not None
     if isinstance(old, nn.Linear):

@@ -79,7 +79,7 @@ class Inception3(nn.Module):
             raise ValueError(f"length of inception_blocks should be 7 instead of {len(blocks)}")
         self.aux_logits = aux_logits
         self.transform_input = transform_input
-        self._add_features(*blocks, num_classes)
+        self._add_features(num_classes, *blocks)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.dropout = nn.Dropout(p=dropout)
         self.fc = nn.Linear(2048, num_classes)
@@ -89,6 +89,7 @@ class Inception3(nn.Module):
 
     def _add_features(
         self,
+        classes: int,
         conv: Block,
         a: Block,
         b: Block,
@@ -96,7 +97,6 @@ class Inception3(nn.Module):
         d: Block,
         e: Block,
         aux: Block,
-        classes: int,
     ) -> None:
         self.Conv2d_1a_3x3 = conv(3, 32, kernel_size=3, stride=2)
         self.Conv2d_2a_3x3 = conv(32, 32, kernel_size=3)

@@ -250,9 +250,10 @@ def _initialize(module: nn.Module) -> None:
 
 def _silence(module: nn.Module) -> None:
     """Let a block's last normalization give zeros, so that the block is the identity."""
-    last = getattr(module, "bn3" if isinstance(module, Bottleneck) else "bn2", None)
-    if isinstance(module, (Bottleneck, BasicBlock)) and last.weight is not None:
-        nn.init.constant_(last.weight, 0)
+    if isinstance(module, (BasicBlock, Bottleneck)):
+        last: Any = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+        if last.weight is not None:
+            nn.init.constant_(last.weight, 0)
 
 
 @takes_weights(ResNet18_Weights)

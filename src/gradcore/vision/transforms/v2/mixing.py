@@ -97,7 +97,7 @@ class _Mixing(Module):
             )
 
     def _mixed_labels(self, labels: Tensor, share: float) -> Tensor:
-        if labels.ndim == 1:
+        if labels.ndim == 1 and self.num_classes is not None:
             labels = one_hot(labels, self.num_classes)
         if not labels.is_floating_point():
             labels = labels.float()
