@@ -5,8 +5,8 @@
 A. Radford, L. Metz, S. Chintala, "Unsupervised representation learning with deep convolutional
 generative adversarial networks" (2015): a generator makes images of random numbers, a
 discriminator learns to tell them from real ones, and the generator learns to deceive it. At the
-end a classifier that was trained on the real digits reads 500 generated ones: it is sure of four
-fifths of them (0.9 and more), and all ten digits are among them.
+end a classifier that was trained on the real digits reads 500 generated ones: it is sure (0.9 and
+more) of over half of them, and all ten digits are among those.
 """
 
 from __future__ import annotations

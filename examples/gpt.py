@@ -6,8 +6,8 @@
 A. Radford et al., "Language models are unsupervised multitask learners" (2019): blocks of
 self-attention, in which every letter sees those before it, and of two linear layers. The text
 that is shipped, 29 sonnets, is very short for such a model. It is trained on nine tenths of it
-until the loss on the last tenth no longer falls, at about 2.0 nats per letter (the letters' mere
-frequencies give 3.0, pairs of letters 2.4).
+and reaches 2.14 nats per letter on the last tenth (the letters' frequencies alone give 3.11, those
+of pairs of letters 2.35).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import gradcore as torch
 import gradcore.nn.functional as F
 from gradcore import nn
 from gradcore.optim import AdamW
+from gradcore.optim.lr_scheduler import OneCycleLR
 
 TEXT = Path(__file__).parent / "data" / "sonnets.txt"
 
@@ -117,14 +118,14 @@ def main(argv: list[str] | None = None) -> float:
     parser.add_argument("--text", type=Path, default=TEXT, help="what to learn from")
     parser.add_argument("--prompt", default="When I ", help="the beginning of what it writes")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
-    parser.add_argument("--steps", type=int, default=1000, help="training steps")
+    parser.add_argument("--steps", type=int, default=600, help="training steps")
     parser.add_argument("--context", type=int, default=64, help="letters that the model sees")
     parser.add_argument("--lr", type=float, default=3e-3, help="learning rate of AdamW")
     parser.add_argument("--temperature", type=float, default=0.8, help="1: as it learnt")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is random")
-    parser.add_argument("--quick", action="store_true", help="30 steps, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="20 steps, to see that it works")
     arguments = parser.parse_args(argv)
-    steps = 30 if arguments.quick else arguments.steps
+    steps = 20 if arguments.quick else arguments.steps
 
     text = arguments.text.read_text(encoding="utf-8")
     alphabet = sorted(set(text) | set(arguments.prompt))
@@ -136,25 +137,23 @@ def main(argv: list[str] | None = None) -> float:
     context = arguments.context
     model = GPT(len(alphabet), context).to(arguments.device)
     optimizer = AdamW(model.parameters(), lr=arguments.lr, weight_decay=0.1, betas=(0.9, 0.95))
+    scheduler = OneCycleLR(optimizer, arguments.lr, steps + 1, pct_start=0.1, cycle_momentum=False)
     # All rows of the text, at every letter: (T - context, context + 1), without copying.
     rows = training.unfold(0, context + 1, 1)
     for step in range(1, steps + 1):
-        # Up for a tenth of the time, then down to zero.
-        share = step / steps
-        for group in optimizer.param_groups:
-            group["lr"] = arguments.lr * min(10 * share, (1 - share) / 0.9)
         model.train()
         loss = loss_of(model, rows[torch.randint(len(rows), (16,))])
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        scheduler.step()
         if step % 100 == 0 or step == steps:
             result = evaluate(model, testing)
             print(f"step {step:4d}/{steps}  loss {loss.item():.3f}  test loss {result:.3f} nats")
     prompt = torch.tensor([[number[x] for x in arguments.prompt]], device=arguments.device)
-    written = model.write(prompt, 60 if arguments.quick else 300, arguments.temperature)
-    print("\n" + "".join(alphabet[i] for i in written[0].tolist()))
+    written = model.write(prompt, 20 if arguments.quick else 300, arguments.temperature)[0]
+    print("", "".join(alphabet[i] for i in written.tolist()), sep="\n")
     return result
 
 

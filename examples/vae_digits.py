@@ -5,8 +5,8 @@
 D. Kingma, M. Welling, "Auto-encoding variational Bayes" (2013): an encoder gives the mean and the
 variance of eight hidden numbers for each image, a decoder makes the image of a sample of them.
 The loss is the error of the picture plus how far the hidden numbers are from a standard normal
-distribution; -log p(image) of images that were not trained on is at most this, 20 nats in the
-end (a model that draws each pixel on its own, from its mean over all images: 31).
+distribution. On images that were not trained on it comes to 24.0 nats; knowing nothing but the
+mean of each pixel gives 27.2, and perfect pictures at no cost 13.6, as pixels are grey.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class VAE(nn.Module):
 
 
 def loss_of(model: VAE, images: torch.Tensor) -> torch.Tensor:
-    """The bound of -log p(image) in nats, mean over the images; pixels are shares of ink."""
+    """Error plus distance in nats, mean over the images (N, 64); pixels are shares of ink."""
     logits, mean, log_variance = model(images)
     error = F.binary_cross_entropy_with_logits(logits, images, reduction="sum")
     distance = -0.5 * torch.sum(1 + log_variance - mean**2 - log_variance.exp())

@@ -187,3 +187,11 @@ def test_arguments_are_checked(net, image):
     net.unused = nn.ReLU()
     with pytest.raises(ValueError, match="was not called"):
         GradCAM(net, net.unused)(image)
+
+
+@pytest.mark.parametrize("kind", [CAM, GradCAM, GradCAMPlusPlus])
+def test_maps_are_on_the_device_of_the_model(net, image, kind, device):
+    net.to(device)
+    heat = kind(net, net.relu)(image.to(device))
+    assert str(heat.device) == device
+    assert str(overlay(image[0].to(device), heat).device) == device

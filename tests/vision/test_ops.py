@@ -309,3 +309,21 @@ def test_squeeze_excitation_and_mlp():
     kinds = [nn.Linear, nn.LayerNorm, nn.ReLU, nn.Dropout, nn.Linear, nn.Dropout]
     assert [type(m) for m in mlp] == kinds
     assert ops.Permute([0, 2, 3, 1])(x).shape == (2, 3, 3, 4)
+
+
+def test_results_are_on_the_device_of_the_boxes(device):
+    boxes = gradcore.tensor(random_boxes(5), dtype=gradcore.float32).to(device)
+    scores = gradcore.arange(5.0).to(device)
+    x = gradcore.zeros(1, 2, 9, 9).to(device)
+    rois = gradcore.cat([boxes.new_zeros(5, 1), boxes], 1)
+    results = [
+        ops.nms(boxes, scores, 0.5),
+        ops.batched_nms(boxes, scores, scores, 0.5),
+        ops.box_iou(boxes, boxes),
+        ops.complete_box_iou(boxes, boxes),
+        ops.distance_box_iou_loss(boxes, boxes),
+        ops.roi_align(x, rois, 2, 0.1),
+        ops.roi_pool(x, rois, 2, 0.1),
+        ops.masks_to_boxes(x[0] == 0),
+    ]
+    assert {str(result.device) for result in results} == {device}

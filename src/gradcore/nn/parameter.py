@@ -82,8 +82,8 @@ class Parameter(Tensor, metaclass=_Flagged):
         notes = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
         return rebuild_parameter, (type(self), self.data, self.requires_grad, notes)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return "Parameter containing:\n" + Tensor.__repr__(self, tensor_contents=tensor_contents)
+    def __repr__(self, **options: Any) -> str:
+        return "Parameter containing:\n" + Tensor.__repr__(self, **options)
 
 
 def _keep_class(data: Any) -> Any:

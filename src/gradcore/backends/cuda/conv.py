@@ -73,6 +73,7 @@ def conv_input(
     if not _supported(g, w, b):
         return NotImplemented
     seen = window(input_size, w.shape[2:], stride, padding, dilation)
+    g = _lengthened(xp, g, seen.out)
     channels = w.shape[1] * groups
     shape = (g.shape[0], channels, *seen.size)
     if 0 in shape or g.size == 0 or w.size == 0:
@@ -104,6 +105,7 @@ def conv_weight(
     if not _supported(x, g):
         return NotImplemented
     seen = window(x.shape[2:], kernel_size, stride, padding, dilation)
+    g = _lengthened(xp, g, seen.out)
     channels, outputs = x.shape[1] // groups, g.shape[1]
     shape = (outputs, channels, *seen.kernel)
     if 0 in shape or x.size == 0 or g.size == 0:
@@ -118,6 +120,15 @@ def conv_weight(
         launch(xp, "conv.depthwise_weight", x.dtype, args, grid=outputs * seen.taps)
         return dw
     return _weight_by_columns(xp, x, g, seen, groups, shape)
+
+
+def _lengthened(xp: ModuleType, g: Array, out: Ints) -> Array:
+    """``g`` followed by zeros: an output padding of the stride or more leaves room for windows."""
+    if tuple(g.shape[2:]) == tuple(out):
+        return g
+    whole = xp.zeros((*g.shape[:2], *out), g.dtype)
+    whole[(slice(None), slice(None), *(slice(0, n) for n in g.shape[2:]))] = g
+    return whole
 
 
 def _supported(first: Array, *others: Array | None) -> bool:
