@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from types import MappingProxyType
 from typing import Any
 
-from ..backends.registry import quiet
+from ..backends.registry import is_only_holder, quiet
 from ..ops.pointwise import add
 from ..ops.shape import clone, sum_to, to_dtype
 from .hooks import call_post_hooks, call_pre_hooks, call_tensor_hooks
@@ -111,7 +111,8 @@ class Engine:
             elif isinstance(edge, TensorBase) and not edge.__dict__:
                 array = edge._array
                 if result.shape == array.shape and result.dtype is array.dtype:
-                    accumulate(edge, result, result is not grad and result.base is None, False)
+                    fresh = result is not grad and is_only_holder(result)
+                    accumulate(edge, result, fresh, False)
                     continue
             slot = 0 if slots is None else slots[index]
             self.deliver(edge, slot, result, result is not grad, node, index)
@@ -165,7 +166,7 @@ class Engine:
                 grad = fit(grad, array.shape, array.dtype, source, index)
                 fresh = True
             if not (edge.__dict__ and has_hooks(edge)):
-                fresh = fresh and not self.create_graph and grad.base is None
+                fresh = fresh and not self.create_graph and is_only_holder(grad)
                 self.fill(edge, grad, fresh)
                 return
             edge = AccumulateGrad.of(edge)

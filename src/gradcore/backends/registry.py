@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Iterable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,17 @@ def cast(array: Any, dtype: Any) -> Any:
     backend = backend_of(array)
     with backend.on(backend.device_of(array)):
         return array.astype(dtype)
+
+
+def is_only_holder(array: Any) -> bool:
+    """Whether no other array shares the memory of ``array``.
+
+    Large results on the CPU lie in blocks (``cpu/memory.py``), so their ``base`` is not None. Who
+    else has an array in that memory holds the base as well: three references are those of
+    ``array``, of the variable here and of the question itself.
+    """
+    base = array.base
+    return base is None or getrefcount(base) <= 3
 
 
 def raise_if_mixed(arrays: Iterable[Any]) -> None:
