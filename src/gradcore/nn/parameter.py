@@ -82,7 +82,7 @@ class Parameter(Tensor, metaclass=_Flagged):
         notes = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
         return rebuild_parameter, (type(self), self.data, self.requires_grad, notes)
 
-    def __repr__(self, **options: Any) -> str:
+    def __repr__(self, **options: Any) -> str:  # type: ignore[override]
         return "Parameter containing:\n" + Tensor.__repr__(self, **options)
 
 

@@ -78,7 +78,8 @@ def lstm(xp, gates, weight, h, c, mask=None, projection=None, *, reverse):
     because a BLAS multiplies the weight by few columns twice as fast as few rows by the weight,
     and because each gate is then one run of memory.
     """
-    steps, batch, size = gates.shape[0], *c.shape
+    steps = gates.shape[0]
+    batch, size = c.shape
     hidden = xp.empty((steps, batch, h.shape[1]), dtype=gates.dtype)
     cells = xp.empty((steps, batch, size), dtype=gates.dtype)
     active = xp.empty((steps, 4 * size, batch), dtype=gates.dtype)

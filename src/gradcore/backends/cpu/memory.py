@@ -67,5 +67,5 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return np.empty(shape, dtype)
     block = np.empty(nbytes + _CACHE_LINE, np.uint8)
     # a quarter of the time of block.ctypes.data and of block.__array_interface__
-    offset = -addressof(c_char.from_buffer(block)) % _CACHE_LINE
+    offset = -addressof(c_char.from_buffer(block)) % _CACHE_LINE  # type: ignore[arg-type]
     return np.ndarray(shape, dtype, block, offset)

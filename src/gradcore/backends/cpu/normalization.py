@@ -101,7 +101,8 @@ def _columns_forward(x, weight, bias, mean, var, out, layout, eps):
         source = x[:, channels]
         with _scratch(source.shape, x.dtype, 1) as (block,):
             np.copyto(block, source)
-            centre = np.divide(dense_sum(block, (0, 2)), count, mean[channels])
+            sums: Any = dense_sum(block, (0, 2))
+            centre = np.divide(sums, count, mean[channels])
             np.subtract(block, meet(centre), block)
             variance = np.divide(layout.products(block, block), count, var[channels])
             scale = 1 / np.sqrt(variance + x.dtype.type(eps))
@@ -194,7 +195,8 @@ def _rows_forward(x, weight, bias, mean, var, out, layout, eps):
 
     def work(samples: slice, groups: slice) -> None:
         block, target = x[samples, groups], out[samples, groups]
-        centre = np.divide(dense_sum(block, (2,))[..., None], count, means[samples, groups])
+        sums: Any = dense_sum(block, (2,))
+        centre = np.divide(sums[..., None], count, means[samples, groups])
         np.subtract(block, centre, target)
         squares = row_products(target, target)[..., None]
         variance = np.divide(squares, count, variances[samples, groups])
@@ -230,7 +232,8 @@ def _rows_backward(g, x, weight, mean, var, grad_x, layout, eps):
             )
             if weight is not None:
                 gradient = np.multiply(gradient, weight[groups], target)
-            level = dense_sum(gradient, (2,))[..., None] / count
+            sums: Any = dense_sum(gradient, (2,))
+            level = sums[..., None] / count
             along = row_products(gradient, unit)[..., None] / count
             np.multiply(unit, along, unit)
             np.subtract(gradient, unit, target)
