@@ -7,6 +7,8 @@ from typing import Any
 
 from ..backends.registry import new as new_array
 from ..backends.registry import write
+from ..ops.op import Op
+from ..ops.pointwise import add, div, mul, sub
 from ..ops.promotion import can_cast, name_of
 from ..ops.shape import clone
 from .node import OpNode
@@ -61,12 +63,17 @@ def writable(array: Any) -> Any:
 
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The method ``f_`` of a function ``f``."""
+    direct = _DIRECT.get(name)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         needed = any(map(requires_grad, (*args, *kwargs.values())))
         check_writable(self, needed)
+        recorded = state.grad_enabled and (needed or self._rg)
+        if direct is not None and not recorded and len(args) == 1 and not kwargs:
+            if _write_directly(direct, self, args[0]):
+                return self
         before = same_history(self)
-        if state.grad_enabled and (needed or self._rg):
+        if recorded:
             # Rules may need the old value, which is about to be overwritten.
             before._array = clone(self._array)
             before._vc = None
@@ -76,6 +83,33 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     method.__qualname__ = f"Tensor.{name}"
     method.__doc__ = f"In-place version of ``{name.rstrip('_')}``."
     return method
+
+
+# What is written by its kernel at once, where the operands allow it.
+_DIRECT: dict[str, Op] = {"add_": add, "sub_": sub, "mul_": mul, "div_": div}
+
+
+def _write_directly(op: Op, self: TensorBase, other: Any) -> bool:
+    """``self op= other`` by the op's kernel, without a temporary; False where that is not possible.
+
+    Possible are floating point operands of one dtype, of one shape or with a number: half the
+    memory traffic of computing the result and copying it.
+    """
+    x = self._array
+    y = other._array if isinstance(other, TensorBase) else other
+    if x.dtype.kind != "f" or type(self._vc) is InferenceCounter:
+        return False
+    if isinstance(other, TensorBase):
+        if type(y) is not type(x) or y.dtype is not x.dtype or y.shape not in (x.shape, ()):
+            return False
+    elif type(y) is not float and type(y) is not int:
+        return False
+    kernel = op.kernels.get(type(x))
+    if kernel is None:
+        return False
+    kernel(x, y, out=writable(x))
+    bump(self)
+    return True
 
 
 def requires_grad(value: Any) -> bool:
