@@ -10,17 +10,13 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from ..backends.window_count import window_count
 from .op import op
 from .operand import require_tensor
 from .padding import pad
 from .promotion import name_of
 from .registry import public
 from .shape import basic_index, sum_to
-
-
-def out_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Length of a convolution's output along one dimension."""
-    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
 def padded(xp: Any, x: Any, padding: Sequence[int]) -> Any:
@@ -41,7 +37,7 @@ def windows(xp: Any, x: Any, kernel: Sequence[int], stride: Sequence[int], dilat
     """A view (N, C, *out, *kernel) of x (N, C, *sizes): every window that a kernel sees."""
     steps = x.strides[2:]
     out = [
-        out_size(n, k, s, 0, d)
+        window_count(n, k, s, 0, d)
         for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)
     ]
     strides = (

@@ -6,7 +6,8 @@ import itertools
 import math
 from typing import Any
 
-from .conv import inner, out_size, padded, windows
+from ..backends.window_count import window_count
+from .conv import inner, padded, windows
 from .op import op
 
 
@@ -15,7 +16,7 @@ def block_counts(
 ) -> tuple[int, ...]:
     """How many blocks there are along each dimension."""
     return tuple(
-        out_size(n, k, s, p, d)
+        window_count(n, k, s, p, d)
         for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
     )
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.window_count import window_count
 from .conv import windows
 from .op import op
-from .pool_checks import adaptive_sizes, pool_arguments, pooled_size
+from .pool_checks import adaptive_sizes, pool_arguments
 from .promotion import name_of
 from .registry import public
 from .shape import to_dtype
@@ -17,7 +18,7 @@ from .shape import to_dtype
 
 def _framed(xp: Any, x: Any, geometry: Sequence[tuple], fill: Any) -> tuple[Any, list[int]]:
     """x with ``fill`` around it so that every window lies inside; and the output's sizes."""
-    out = [pooled_size(n, *g) for n, g in zip(x.shape[2:], geometry, strict=True)]
+    out = [window_count(n, *g) for n, g in zip(x.shape[2:], geometry, strict=True)]
     sizes = []
     for n, length, (k, stride, padding, dilation, _) in zip(
         x.shape[2:], out, geometry, strict=True
@@ -112,7 +113,7 @@ def _window_sizes(
     total: Any = None
     for axis, n in enumerate(spatial):
         k, s, p = kernel[axis], stride[axis], padding[axis]
-        length = pooled_size(n, k, s, p, 1, ceil_mode)
+        length = window_count(n, k, s, p, 1, ceil_mode)
         start = xp.arange(length, dtype="int64") * s - p
         end = xp.minimum(start + k, n + p)
         if include:

@@ -8,20 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..backends.window_count import window_count
 from .operand import require_tensor
 
 _COUNT = {1: "one int", 2: "two ints", 3: "three ints"}
 _AXES = {1: "W", 2: "HW", 3: "THW"}
-
-
-def pooled_size(size: int, k: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
-    """Length of a pooling's output; with ``ceil`` the last window may hang over the end."""
-    span = size + 2 * padding - dilation * (k - 1) - 1
-    out = (span + (stride - 1 if ceil else 0)) // stride + 1
-    # a window must not start in the right padding
-    if ceil and (out - 1) * stride >= size + padding:
-        out -= 1
-    return out
 
 
 def pool_arguments(
@@ -39,7 +30,7 @@ def pool_arguments(
     _check_values(n, kernel, stride, padding, dilation)
     _check_shape(name, n, list(input.shape))
     sizes = [
-        pooled_size(m, k, s, p, d, ceil)
+        window_count(m, k, s, p, d, ceil)
         for m, k, s, p, d in zip(input.shape[-n:], kernel, stride, padding, dilation, strict=True)
     ]
     if min(sizes) < 1:

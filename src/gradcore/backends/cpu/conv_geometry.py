@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from gradcore.backends.cpu.memory import empty
+from gradcore.backends.window_count import window_count
 
 __all__ = ["Geometry", "Scratch", "place"]
 
@@ -33,12 +34,8 @@ class Geometry:
     @cached_property
     def out(self) -> tuple[int, ...]:
         """Output size: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1."""
-        return tuple(
-            (n + 2 * p - d * (k - 1) - 1) // s + 1
-            for n, k, s, p, d in zip(
-                self.size, self.kernel, self.stride, self.padding, self.dilation, strict=True
-            )
-        )
+        fields = (self.size, self.kernel, self.stride, self.padding, self.dilation)
+        return tuple(window_count(*one) for one in zip(*fields, strict=True))
 
     @cached_property
     def taps(self) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 
 from gradcore.backends.cpu.conv_geometry import Scratch, place
 from gradcore.backends.cpu.threads import parallel_for
+from gradcore.backends.window_count import window_count
 
 __all__ = ["avg_pool", "avg_pool_backward", "gather_planes", "max_pool", "max_pool_backward"]
 
@@ -30,15 +31,8 @@ _scratch = Scratch()
 def _pooled_size(
     size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
 ) -> Ints:
-    """PyTorch's rule: with `ceil_mode` the last window starts inside the input or its left pad."""
-    out = []
-    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
-        span = n + 2 * p - d * (k - 1) - 1
-        count = (span + (s - 1 if ceil_mode else 0)) // s + 1
-        if ceil_mode and (count - 1) * s >= n + p:
-            count -= 1
-        out.append(count)
-    return tuple(out)
+    geometry = zip(size, kernel, stride, padding, dilation, strict=True)
+    return tuple(window_count(*one, ceil_mode) for one in geometry)
 
 
 def _groups_of_planes(start: int, stop: int, plane: int) -> Iterator[slice]:

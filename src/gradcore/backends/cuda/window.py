@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from ..window_count import window_count
+
 
 @dataclass(frozen=True)
 class Window:
@@ -46,17 +48,8 @@ def window(
     dilation: Sequence[int],
     ceil_mode: bool = False,
 ) -> Window:
-    """The window with its output size by PyTorch's rule.
-
-    With ``ceil_mode`` a last window may hang over the end, if it starts inside the input or its
-    left padding.
-    """
-    out = []
-    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
-        span = n + 2 * p - d * (k - 1) - 1
-        count = (span + (s - 1 if ceil_mode else 0)) // s + 1
-        if ceil_mode and (count - 1) * s >= n + p:
-            count -= 1
-        out.append(max(count, 0))
+    """The window with its output size; see :func:`window_count`."""
+    geometry = zip(size, kernel, stride, padding, dilation, strict=True)
+    out = [max(window_count(*one, ceil_mode), 0) for one in geometry]
     fields = (size, out, kernel, stride, padding, dilation)
     return Window(*(tuple(int(v) for v in field) for field in fields))
