@@ -44,3 +44,20 @@ def test_multinomial_with_replacement_follows_the_weights(where):
 def test_multinomial_refuses_what_is_no_distribution(where, bad):
     with pytest.raises(RuntimeError, match="probability tensor|invalid multinomial"):
         torch.multinomial(torch.tensor(bad, device=where), 1)
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        lambda x, g: torch.randperm(4, device=x.device, generator=g),
+        lambda x, g: torch.multinomial(x, 2, generator=g),
+        lambda x, g: torch.empty_like(x).normal_(generator=g),
+    ],
+)
+def test_generator_of_another_device(where, drawn):
+    x = torch.ones(4, device=where)
+    if where == "cpu":
+        assert drawn(x, torch.Generator()).device == x.device
+    else:
+        with pytest.raises(RuntimeError, match="device type for generator"):
+            drawn(x, torch.Generator())

@@ -164,6 +164,13 @@ def draw(name: str, array: Any, generator: Any, *parameters: Any) -> None:
     """Fill a raw array by the random function ``name`` of its backend."""
     backend = backend_of(array)
     where = backend.device_of(array)
+    stream = stream_of(generator, where)
+    with backend.on(where):
+        backend.random(name)(array, stream, *parameters)
+
+
+def stream_of(generator: Any, where: Device) -> Any:
+    """The stream of ``generator``, or of the device's default one; RuntimeError for another's."""
     if generator is None:
         generator = generator_for(where)
     elif generator.device != where:
@@ -171,8 +178,7 @@ def draw(name: str, array: Any, generator: Any, *parameters: Any) -> None:
             f"Expected a '{where.type}' device type for generator but found "
             f"'{generator.device.type}'"
         )
-    with backend.on(where):
-        backend.random(name)(array, generator.stream, *parameters)
+    return generator.stream
 
 
 def _fresh(size: tuple, dtype: Any, device: Any, out: Any) -> Any:
@@ -249,9 +255,9 @@ def randperm(n, *, generator=None, out=None, dtype=None, layout=strided, device=
         numpy_dtype = out._array.dtype
     where = complete(resolve_device(device if out is None else out.device))
     backend = backend_for(where)
-    source = generator or generator_for(where)
+    stream = stream_of(generator, where)
     with backend.on(where):
-        result = wrap(backend.random("randperm")(n, source.stream, numpy_dtype))
+        result = wrap(backend.random("randperm")(n, stream, numpy_dtype))
     if out is not None:
         out._array = result._array
         bump(out)
@@ -350,11 +356,9 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     if out is not None and out._array.dtype != np.int64:
         raise RuntimeError(f"multinomial expects Long tensor out, got: {name_of(out._array.dtype)}")
     backend, where = backend_of(input._array), input.device
-    source = generator or generator_for(where)
+    stream = stream_of(generator, where)
     with backend.on(where):
-        chosen = backend.random("multinomial")(
-            input._array, source.stream, num_samples, replacement
-        )
+        chosen = backend.random("multinomial")(input._array, stream, num_samples, replacement)
     result = wrap(chosen)
     if out is None:
         return result
@@ -367,9 +371,9 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
 def poisson(input, generator=None):
     """Poisson numbers with the rates of ``input``."""
     backend, where = backend_of(input._array), input.device
-    source = generator or generator_for(where)
+    stream = stream_of(generator, where)
     with backend.on(where):
-        return wrap(backend.random("poisson")(input._array, source.stream))
+        return wrap(backend.random("poisson")(input._array, stream))
 
 
 def _filler(name: str, fill: str, doc: str, *defaults: tuple[str, Any]) -> None:
