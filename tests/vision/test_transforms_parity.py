@@ -8,7 +8,9 @@ import random
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+from vision import torchvision_oracle
+
+torch, _ = torchvision_oracle.load()
 pytest.importorskip("PIL")
 
 import warnings  # noqa: E402
@@ -19,22 +21,7 @@ import gradcore  # noqa: E402
 import gradcore.vision.transforms as ours  # noqa: E402
 import gradcore.vision.transforms.functional as F_ours  # noqa: E402
 
-
-def _torchvision():
-    """torchvision.transforms; its compiled operators may not load beside a CPU build of torch."""
-    try:
-        return importlib.import_module("torchvision.transforms")
-    except ImportError:
-        pytest.skip("needs torchvision", allow_module_level=True)
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _torchvision.library = library  # it forgets the names when it is collected
-        return importlib.import_module("torchvision.transforms")
-
-
-theirs = _torchvision()
+theirs = importlib.import_module("torchvision.transforms")
 F_theirs = importlib.import_module("torchvision.transforms.functional")
 
 
