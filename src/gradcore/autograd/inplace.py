@@ -77,7 +77,7 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             # Rules may need the old value, which is about to be overwritten.
             before._array = clone(self._array)
             before._vc = None
-        return assign(self, function(before, *args, **kwargs), name)
+        return assign(self, function(before, *args, **kwargs))
 
     method.__name__ = name
     method.__qualname__ = f"Tensor.{name}"
@@ -121,7 +121,7 @@ def requires_grad(value: Any) -> bool:
     return value._rg
 
 
-def assign(tensor: Any, result: Any, name: str) -> Any:
+def assign(tensor: Any, result: Any) -> Any:
     """Write ``result`` into ``tensor`` and give it that history."""
     array, new = writable(tensor._array), result._array
     if tuple(new.shape) != tuple(array.shape):

@@ -50,9 +50,5 @@ class State(threading.local):
         else:
             self.mode = GRAD if self.grad_enabled else NO_GRAD
 
-    def snapshot(self) -> dict[str, Any]:
-        """The modes, to be set in another thread."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("mode", "engine", "node")}
-
 
 state = State()

@@ -36,13 +36,6 @@ def is_complex(x: Any) -> bool:
     return getattr(x, "_array", x).dtype.kind == "c"
 
 
-def real_dtype(dtype: np.dtype) -> np.dtype:
-    """The dtype of the parts of complex numbers; a real dtype itself."""
-    if dtype.kind != "c":
-        return dtype
-    return np.dtype("float32" if dtype.itemsize == 8 else "float64")
-
-
 def complex_dtype(dtype: np.dtype) -> np.dtype:
     """The complex dtype whose parts have this floating point dtype."""
     if dtype.kind == "c":

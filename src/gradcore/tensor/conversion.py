@@ -428,7 +428,7 @@ def copy_(self, src, non_blocking=False):
     if state.grad_enabled and (value._rg or self._rg):
         if value is src or not value._rg:
             value = clone_op(value)
-    return assign(self, value, "copy_")
+    return assign(self, value)
 
 
 __all__ = ["MemoryFormat", "copy_", "place", "rebuild", "to"]

@@ -84,7 +84,7 @@ def _move(held: Any, new: Any, momentum: float, factor: float) -> None:
     """Move a running statistic towards the batch's."""
     if held is not None:
         moved = N.running_average(held, new, momentum=momentum, factor=factor)
-        assign(held, moved, "running_average")
+        assign(held, moved)
 
 
 def layer_norm(
