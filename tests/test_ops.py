@@ -9,14 +9,13 @@ import pytest
 
 import gradcore
 from gradcore.autograd.backward import grad as gradients
-from gradcore.backends.cpu.pointwise import SERIAL_SIZE
 from gradcore.backends.registry import backend_of
 from gradcore.ops.op import OPS
 from op_table import Row, collect
 
 ROWS = collect()
-BIG = 2 * SERIAL_SIZE + 331
-PIECE = SERIAL_SIZE // 3
+BIG = 2 * 32_768 + 331  # above twice the size from which threads share the work
+PIECE = BIG // 6
 
 
 def name_of(row: Row, number: int) -> str:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..program import Program
-from . import layout, memory, scratch
+from . import layout, memory, native, scratch
 from .pointwise_plan import Plan
 from .threads import get_num_threads, parallel_for
 
 # From this many elements on a run here is faster than the body on whole arrays.
-SERIAL_SIZE = 32_768
+SERIAL_SIZE = 2 if native.is_eager() else 32_768
 
 # Elements of 4 bytes per tile. 65,536 of them stay in a core's L2 cache. With several threads every
 # step hands the GIL over, up to 30 us when both want it: there longer steps win, until what a
@@ -54,10 +54,15 @@ def run(
     Returns:
         An array, or a tuple of arrays where the traced function returned a tuple.
     """
+    plan = _plan(program, arrays, scalars)
+    if out is None and plan.kernels:
+        compiled = native.line(plan, arrays, scalars)
+        if compiled is not None:
+            return compiled[0] if program.single else tuple(compiled)
     with np.errstate(all="ignore"):
         if out is not None:
             return _run_into(program, list(arrays), scalars, out)
-        results = _run(_plan(program, arrays, scalars), list(arrays), scalars, None)
+        results = _run(plan, list(arrays), scalars, None)
     return results[0] if program.single else tuple(results)
 
 
@@ -160,6 +165,8 @@ def _fill(
     order: tuple[int, ...] | None,
 ) -> None:
     """Lay the operands out for tiling and run the tiles over the threads."""
+    if native.is_available() and native.fill(plan, operands, scalars, results, order):
+        return
     registers = plan.registers(scalars)
     tiled = []
     views = []

@@ -45,6 +45,9 @@ class Plan:
         is_ufunc: whether the plan is one ufunc, which writes the only output.
         words: size of the largest values, in units of a float32.
         cost: nanoseconds per element, roughly.
+        numpy_ns: nanoseconds that were spent on it, roughly, until it is compiled (`native`).
+        kernels: compiled forms, by how arrays are stepped through; None where there is none.
+        line_outputs: how the results of an ordinary call are stepped through.
     """
 
     def __init__(
@@ -55,6 +58,10 @@ class Plan:
         overlapping: bool,
     ) -> None:
         self.program = program
+        self.scalar_types = scalar_types
+        self.numpy_ns = 0.0
+        self.kernels: dict[tuple, Any] = {}
+        self.line_outputs = ("unit",) * len(program.outputs)
         self.used = program.used_arrays or tuple(range(len(dtypes)))
         self.output_dtypes = program.output_dtypes(dtypes, scalar_types)
         halves = [i for i in program.used_arrays if _is_half(dtypes[i])]

@@ -202,6 +202,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
 
 
+def is_inside_parallel_for() -> bool:
+    """Whether the current thread runs a range of a `parallel_for`."""
+    return _region.inside
+
+
 def get_num_threads() -> int:
     """The number of threads that CPU kernels and the BLAS may use."""
     return _num_threads

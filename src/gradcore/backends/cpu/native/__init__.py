@@ -1,0 +1,170 @@
+"""Compiled CPU kernels, with the extra `fast` (llvmlite); without it NumPy does everything.
+
+`fill` computes a pointwise program with a kernel that is compiled for it: one pass over memory
+and no temporaries, on threads that need no GIL. Modules: `values` and `maths` write LLVM assembly
+as mathematics, `lowering` knows what every instruction becomes, `elementwise` builds the loops,
+`jit` compiles them, `team` runs them on several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ctypes import CFUNCTYPE, addressof, c_int64, c_void_p
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import layout, memory
+from ..pointwise_plan import Plan
+from ..threads import get_num_threads, is_inside_parallel_for
+from . import elementwise, team
+from .jit import compile_functions, is_available, is_eager
+from .values import Unsupported
+
+__all__ = ["fill", "is_available", "is_eager", "line"]
+
+# A program is compiled when NumPy has spent about half the time on it that compiling takes.
+_PAYS_AFTER_NS = 0.0 if is_eager() else 1e7
+# From here on work is shared with other threads.
+_SHARED_FROM_NS = 5e3
+# Elements per chunk at least; a multiple of what two cache lines hold.
+_CHUNK = 8192
+
+_KernelFunction = CFUNCTYPE(None, c_void_p, c_int64, c_int64)
+
+
+class _Compiled(NamedTuple):
+    """A kernel.
+
+    Attributes:
+        address: where it begins.
+        call: it as a Python function.
+        arguments: the type of what it reads its arguments from.
+        scalars: registers of the plan that hold the numbers it takes.
+    """
+
+    address: int
+    call: Any
+    arguments: Any
+    scalars: tuple[int, ...]
+
+
+def line(
+    plan: Plan, arrays: Sequence[np.ndarray], scalars: Sequence[Any]
+) -> list[np.ndarray] | None:
+    """Compute `plan` with a compiled kernel where the arrays are whole lines or single elements.
+
+    The short way to what `fill` does, for the operands that nearly every call has.
+
+    Returns:
+        The results; None where there is no such kernel (yet).
+    """
+    operands = arrays if len(plan.used) == len(arrays) else [arrays[i] for i in plan.used]
+    shape = operands[0].shape
+    steps = []
+    for x in operands:
+        if x.shape == shape and x.flags.c_contiguous:
+            steps.append("unit")
+        else:
+            return None
+    kernel = plan.kernels.get((0, *steps, *plan.line_outputs))
+    if kernel is None:
+        return None
+    results = [memory.empty(shape, dtype) for dtype in plan.output_dtypes]
+    _start(kernel, plan, [*operands, *results], scalars, [], results[0].size)
+    return results
+
+
+def fill(
+    plan: Plan,
+    operands: Sequence[np.ndarray],
+    scalars: Sequence[Any],
+    results: Sequence[np.ndarray],
+    order: tuple[int, ...] | None,
+) -> bool:
+    """Compute `plan` into `results` with a compiled kernel.
+
+    Args:
+        plan: what to compute.
+        operands: the arrays that it uses; they broadcast to the shape of the results.
+        scalars: Python numbers.
+        results: where to write.
+        order: the axes in memory, or None where all arrays are whole lines or single elements.
+
+    Returns:
+        Whether it was done; not where there is no such kernel (yet).
+    """
+    size = results[0].size
+    if plan.numpy_ns < _PAYS_AFTER_NS:
+        plan.numpy_ns += size * plan.cost
+        return False
+    views, words = _laid_out(operands, results, order)
+    if words:
+        ndim, steps = views[0].ndim, [elementwise.step_of(x) for x in views]
+    else:
+        ndim, steps = 0, ["unit" if x.size == size else "none" for x in views]
+    key = (ndim, *steps)
+    try:
+        kernel = plan.kernels[key]
+    except KeyError:
+        kernel = plan.kernels[key] = _compile(plan, views, ndim, steps)
+    if kernel is None:
+        return False
+    _start(kernel, plan, views, scalars, words, size)
+    return True
+
+
+def _start(
+    kernel: _Compiled,
+    plan: Plan,
+    views: Sequence[np.ndarray],
+    scalars: Sequence[Any],
+    words: list[int],
+    size: int,
+) -> None:
+    """Run a kernel over `size` elements; the addresses of `views` are its first arguments."""
+    numbers: list[int] = []
+    if kernel.scalars:
+        registers = plan.registers(scalars)
+        numbers = [elementwise.bits_of(registers[i]) for i in kernel.scalars]
+    arguments = kernel.arguments(*map(id, views), *numbers, *words)
+    address = addressof(arguments)
+    nanoseconds = size * plan.cost / 2
+    threads = get_num_threads()
+    if nanoseconds > _SHARED_FROM_NS and threads > 1 and not is_inside_parallel_for():
+        chunk = max(_CHUNK, size // (8 * threads * _CHUNK) * _CHUNK)
+        if team.run(kernel.address, address, size, chunk, nanoseconds):
+            return
+    kernel.call(address, 0, size)
+
+
+def _laid_out(
+    operands: Sequence[np.ndarray], results: Sequence[np.ndarray], order: tuple[int, ...] | None
+) -> tuple[list[np.ndarray], list[int]]:
+    """The arrays as a kernel walks them, and their lengths and strides unless it is one line."""
+    views = [*operands, *results]
+    if not order:
+        return views, []
+    shape = results[0].shape
+    views = [np.broadcast_to(v, shape) if v.shape != shape else v for v in views]
+    views = layout.coalesce([view.transpose(order) for view in views])
+    return views, elementwise.geometry(views)
+
+
+def _compile(
+    plan: Plan, views: list[np.ndarray], ndim: int, steps: Sequence[str]
+) -> _Compiled | None:
+    """A kernel for arrays that are stepped through like this; None where there cannot be one."""
+    operands = [elementwise.Operand(x.dtype, s) for x, s in zip(views, steps, strict=True)]
+    inputs = len(plan.used)
+    form = elementwise.Layout(
+        tuple(zip(plan.used, operands[:inputs], strict=True)), tuple(operands[inputs:]), ndim
+    )
+    try:
+        (address,) = compile_functions(elementwise.assembly(plan, form), "kernel")
+    except Unsupported:
+        return None
+    scalars = tuple(register for register, _ in elementwise.runtime_scalars(plan))
+    words = ndim * (len(views) + 1)
+    arguments = c_int64 * (len(views) + len(scalars) + words)
+    return _Compiled(address, _KernelFunction(address), arguments, scalars)

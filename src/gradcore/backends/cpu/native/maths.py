@@ -1,0 +1,217 @@
+"""Elementary functions of float32 and float64 values, as arithmetic that LLVM turns into vectors.
+
+The C library's functions take one number per call. These have no branch and no table: a range
+reduction, a polynomial and a few selections for what is no ordinary number, with errors of at
+most 4 units in the last place (tests/backends/test_native.py). Methods: Muller, "Elementary
+functions" (3rd edition, 2016), chapters 5 and 11.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import special_coefficients as coefficients
+from .values import FLOAT32, Unsupported, Value, multiply_add, polynomial, select
+
+
+class _Format(NamedTuple):
+    """What the functions need to know of a floating-point format.
+
+    Attributes:
+        mantissa: bits after the point.
+        bias: of the exponent.
+        exp_degree: of the Taylor polynomial of exp on [-log(2) / 2, log(2) / 2].
+        log_terms: of the series of atanh on [0, 0.172].
+        log2_high: log(2) with so few bits that its product with an exponent is exact.
+        log2_low: the rest of log(2).
+        exp_range: below it exp is no normal number, above it infinite.
+        expm1_low: below it expm1 is -1.
+    """
+
+    mantissa: int
+    bias: int
+    exp_degree: int
+    log_terms: int
+    log2_high: float
+    log2_low: float
+    exp_range: tuple[float, float]
+    expm1_low: float
+
+
+_FORMATS = {
+    4: _Format(23, 127, 7, 5, 0.693115234375, 3.1946184945309415e-05, (-86.6, 89.0), -18.0),
+    8: _Format(52, 1023, 13, 12, 0.6931471805598903, 5.497923018708371e-14, (-707.7, 710.0), -40.0),
+}
+
+
+def _format(x: Value) -> _Format:
+    if x.dtype.kind != "f":
+        raise Unsupported(f"an elementary function of {x.dtype}")
+    return _FORMATS[x.dtype.itemsize]
+
+
+def _clamped(x: Value, low: float, high: float) -> Value:
+    x = select(x < low, low, x)
+    return select(x > high, high, x)
+
+
+def _reduced(x: Value) -> tuple[Value, Value]:
+    """An integer k and r in [-log(2) / 2, log(2) / 2] with x = k log(2) + r."""
+    form = _format(x)
+    # Adding 1.5 * 2**mantissa rounds to an integer and leaves it in the lowest bits.
+    magic = x.coerced(1.5 * 2.0**form.mantissa)
+    shifted = multiply_add(x, 1 / math.log(2), magic)
+    k = shifted - magic
+    r = multiply_add(k, -form.log2_high, x)
+    r = multiply_add(k, -form.log2_low, r)
+    return shifted.bits() - magic.bits(), r
+
+
+def _power_of_two(k: Value) -> Value:
+    """2**k for an integer k in the range of normal numbers."""
+    form = _FORMATS[k.dtype.itemsize]
+    return ((k + form.bias) << form.mantissa).bits()
+
+
+def _taylor(degree: int) -> tuple[float, ...]:
+    """2 / n! from n = 0 to degree."""
+    return tuple(2 / math.factorial(n) for n in range(degree + 1))
+
+
+def _scaled_exponential(x: Value, k: Value, r: Value, low: float) -> Value:
+    """2**k e**r; 0 for x below `low`, where it is no normal number any more."""
+    p = polynomial(r, _taylor(_format(x).exp_degree))
+    # 2**k alone may be too large, so p is doubled and 2**k halved.
+    return select(x < low, 0.0, p * _power_of_two(k - 1))
+
+
+def exp(x: Value) -> Value:
+    """e**x; results that are no normal numbers are 0."""
+    low, high = _format(x).exp_range
+    k, r = _reduced(select(x > high, high, x))
+    return _scaled_exponential(x, k, r, low)
+
+
+def exp2(x: Value) -> Value:
+    """2**x; results that are no normal numbers are 0."""
+    form = _format(x)
+    low, high = (bound / math.log(2) for bound in form.exp_range)
+    clamped = select(x > high, high, x)
+    magic = x.coerced(1.5 * 2.0**form.mantissa)
+    shifted = clamped + magic
+    r = (clamped - (shifted - magic)) * math.log(2)
+    return _scaled_exponential(x, shifted.bits() - magic.bits(), r, low)
+
+
+def expm1(x: Value) -> Value:
+    """e**x - 1, relatively accurate near 0."""
+    form = _format(x)
+    k, r = _reduced(_clamped(x, form.expm1_low, form.exp_range[1]))
+    p = polynomial(r, tuple(1 / math.factorial(n) for n in range(2, form.exp_degree + 2)))
+    p = multiply_add(p * r, r, r)
+    half = _power_of_two(k - 1)  # the largest 2**k is no finite number
+    return multiply_add(p, half, half - 0.5) * 2
+
+
+def _split(x: Value) -> tuple[Value, Value]:
+    """The exponent e and atanh((m - 1) / (m + 1)) for x = 2**e m, m in [sqrt(1/2), sqrt(2))."""
+    form = _format(x)
+    tiny = x < float(np.finfo(x.dtype).tiny)
+    x = select(tiny, x * 2.0**form.mantissa, x)
+    bits = x.bits()
+    e = (bits - int(x.dtype.type(math.sqrt(0.5)).view(bits.dtype))) >> form.mantissa
+    m = (bits - (e << form.mantissa)).bits()
+    s = (m - 1) / (m + 1)
+    square = s * s
+    series = polynomial(square, tuple(1 / (2 * n + 1) for n in range(1, form.log_terms)))
+    exponent = e.to(x.dtype)
+    exponent = select(tiny, exponent - float(form.mantissa), exponent)
+    return exponent, multiply_add(series * square, s, s)
+
+
+def _logarithm(x: Value, result: Value) -> Value:
+    """`result` for ordinary x, and what a logarithm is for the others."""
+    unordinary = select(x == 0, -math.inf, x.coerced(math.nan))
+    return select(x > 0, select(x < math.inf, result, x), unordinary)
+
+
+def log(x: Value) -> Value:
+    """The natural logarithm."""
+    e, half = _split(x)
+    form = _format(x)
+    low = multiply_add(e, form.log2_low, half * 2)
+    return _logarithm(x, multiply_add(e, form.log2_high, low))
+
+
+def log2(x: Value) -> Value:
+    """The logarithm to base 2; exact for powers of 2."""
+    e, half = _split(x)
+    return _logarithm(x, multiply_add(half, 2 / math.log(2), e))
+
+
+def log10(x: Value) -> Value:
+    """The logarithm to base 10."""
+    e, half = _split(x)
+    return _logarithm(x, multiply_add(e, math.log10(2), half * (2 / math.log(10))))
+
+
+def log1p(x: Value) -> Value:
+    """log(1 + x), relatively accurate near 0: the rounding error of 1 + x is put back."""
+    u = x + 1
+    result = log(u)
+    corrected = result - ((u - 1) - x) / u
+    return select(u > 0, select(x < math.inf, corrected, x), result)
+
+
+def tanh(x: Value) -> Value:
+    """The hyperbolic tangent."""
+    t = expm1(abs(x) * -2)
+    return x.function.call("copysign", t / (t + 2), x)
+
+
+def expit(x: Value) -> Value:
+    """1 / (1 + exp(-x))."""
+    return 1 / (exp(-x) + 1)
+
+
+def logit(x: Value) -> Value:
+    """log(x / (1 - x))."""
+    return log(x / (1 - x))
+
+
+def _only_float32(x: Value) -> None:
+    if x.dtype != FLOAT32:
+        raise Unsupported(f"no polynomial for {x.dtype}")
+
+
+def erf(x: Value) -> Value:
+    """The error function, as `special_float32.erf`."""
+    _only_float32(x)
+    return tanh(x * polynomial(x * x, coefficients.ERF_FLOAT32))
+
+
+def erfc(x: Value) -> Value:
+    """1 - erf(x), relatively accurate for large x, as `special_float32.erfc`."""
+    _only_float32(x)
+    size = abs(x)
+    t = 1 / (size * 0.33 + 1)
+    factor = polynomial(t, coefficients.ERFC_FLOAT32) * t
+    # exp(-size * size): high has 12 bits, so that its square is exact
+    high = (size.bits() & -4096).bits()
+    rest = select(size < math.inf, (high - size) * (size + high), 0.0)
+    tail = exp(-(high * high)) * exp(rest) * factor
+    return select(x < 0, 2 - tail, tail)
+
+
+def erfinv(x: Value) -> Value:
+    """The inverse of erf, as `special_float32.erfinv`."""
+    _only_float32(x)
+    w = -log((1 - x) * (x + 1))
+    central = polynomial(w - 2.5, coefficients.ERFINV_CENTRAL_FLOAT32)
+    root = x.function.call("sqrt", w) - 3
+    tail = polynomial(root, coefficients.ERFINV_TAIL_FLOAT32)
+    tail = select(w == math.inf, math.inf, tail)
+    return x * select(w < 5.0, central, tail)
