@@ -13,7 +13,7 @@ import numpy as np
 
 from . import special  # noqa: F401  (registers the functions that NumPy lacks)
 from .cpu import OVERRIDES, UPDATES, pointwise
-from .cpu.pointwise import SERIAL_SIZE
+from .cpu.pointwise import COMPILED_SIZE, SERIAL_SIZE
 from .device import device
 from .program import Program, trace
 from .protocol import Backend
@@ -167,11 +167,20 @@ def _run_program(program: Program, operands: tuple, out: Any = None) -> Any:
     return pointwise.run(program, arrays, scalars, out=out)
 
 
-def _is_big(operands: tuple) -> bool:
+def _run_small(program: Program, operands: tuple) -> Any:
+    """The compiled program on arrays below SERIAL_SIZE; None where there is none."""
+    arrays = [x for x in operands if type(x) is ndarray]
+    if all(x.dtype.kind != "c" for x in arrays):
+        program = program.real
+    return pointwise.run_compiled(program, arrays, [x for x in operands if type(x) is not ndarray])
+
+
+def _largest(operands: tuple) -> int:
+    size = 0
     for x in operands:
-        if type(x) is ndarray and x.size >= SERIAL_SIZE:
-            return True
-    return False
+        if type(x) is ndarray and x.size > size:
+            size = x.size
+    return size
 
 
 def _pointwise_kernel(op: Op) -> Callable[..., Any]:
@@ -185,10 +194,15 @@ def _pointwise_kernel(op: Op) -> Callable[..., Any]:
         return _ufunc_kernel(ufunc, programs, op.arity)
 
     def kernel(*operands: Any, out: Any = None, **attributes: Any) -> Any:
-        if _is_big(operands):
+        size = _largest(operands)
+        if size >= COMPILED_SIZE:
             program = programs.find(_kinds(operands), op.default_attributes | attributes)
             if program is not None:
-                return _run_program(program, operands, out)
+                if size >= SERIAL_SIZE:
+                    return _run_program(program, operands, out)
+                result = None if out is not None else _run_small(program, operands)
+                if result is not None:
+                    return result
         result = _as_arrays(quiet.kernel(body, np, *operands, **attributes))
         if out is None:
             return result
@@ -214,7 +228,7 @@ def _ufunc_kernel(ufunc: Any, programs: _Programs, arity: int) -> Callable[..., 
         if type(x) is ndarray is type(y):
             if x.size >= SERIAL_SIZE or y.size >= SERIAL_SIZE:
                 return big((x, y), out)
-        elif _is_big((x, y)):
+        elif _largest((x, y)) >= SERIAL_SIZE:
             return big((x, y), out)
         return quiet.kernel(ufunc, x, y, out=out)
 
@@ -244,19 +258,19 @@ def _rule_kernel(rule: Rule) -> Callable[..., Any]:
     # What is saved broadcasts to the shape of g, so that g alone tells the size. Fixed numbers
     # of parameters save packing and unpacking them, 0.1 us.
     def one(g: Any) -> Any:
-        if g.size >= SERIAL_SIZE:
+        if g.size >= COMPILED_SIZE:
             return big(g)
         result = fn(g)
         return result if type(result) is ndarray else _as_arrays(result)
 
     def two(g: Any, x: Any) -> Any:
-        if g.size >= SERIAL_SIZE:
+        if g.size >= COMPILED_SIZE:
             return big(g, x)
         result = fn(g, x)
         return result if type(result) is ndarray else _as_arrays(result)
 
     def several(g: Any, *values: Any) -> Any:
-        if g.size >= SERIAL_SIZE:
+        if g.size >= COMPILED_SIZE:
             return big(g, *values)
         return _as_arrays(fn(g, *values))
 
@@ -297,4 +311,5 @@ def _run_rule_program(
         return None
     if program is None or program.is_input:
         return None
-    return _run_program(program, operands)
+    run = _run_program if values[0].size >= SERIAL_SIZE else _run_small
+    return run(program, operands)

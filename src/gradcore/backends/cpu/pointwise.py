@@ -21,6 +21,8 @@ from .threads import get_num_threads, parallel_for
 
 # From this many elements on a run here is faster than the body on whole arrays.
 SERIAL_SIZE = 2 if native.is_eager() else 32_768
+# From this many elements on a program that is compiled beats its body on whole arrays.
+COMPILED_SIZE = min(SERIAL_SIZE, 2048) if native.is_available() else SERIAL_SIZE
 
 # Elements of 4 bytes per tile. 65,536 of them stay in a core's L2 cache. With several threads every
 # step hands the GIL over, up to 30 us when both want it: there longer steps win, until what a
@@ -63,6 +65,17 @@ def run(
         if out is not None:
             return _run_into(program, list(arrays), scalars, out)
         results = _run(plan, list(arrays), scalars, None)
+    return results[0] if program.single else tuple(results)
+
+
+def run_compiled(
+    program: Program, arrays: Sequence[np.ndarray], scalars: Sequence[Any]
+) -> np.ndarray | tuple[np.ndarray, ...] | None:
+    """What `run` gives, for arrays below `SERIAL_SIZE`; None where no kernel is compiled (yet)."""
+    plan = _plan(program, arrays, scalars)
+    results = native.line(plan, arrays, scalars)
+    if results is None:
+        return None
     return results[0] if program.single else tuple(results)
 
 

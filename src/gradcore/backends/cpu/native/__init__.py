@@ -25,6 +25,8 @@ __all__ = ["fill", "is_available", "is_eager", "line"]
 
 # A program is compiled when NumPy has spent about half the time on it that compiling takes.
 _PAYS_AFTER_NS = 0.0 if is_eager() else 1e7
+# What a call of a NumPy function takes beside its work.
+_CALL_NS = 500
 # From here on work is shared with other threads.
 _SHARED_FROM_NS = 5e3
 # Elements per chunk at least; a multiple of what two cache lines hold.
@@ -67,9 +69,15 @@ def line(
             steps.append("unit")
         else:
             return None
-    kernel = plan.kernels.get((0, *steps, *plan.line_outputs))
+    key = (0, *steps, *plan.line_outputs)
+    kernel = plan.kernels.get(key)
     if kernel is None:
-        return None
+        if key in plan.kernels or not _pays(plan, operands[0].size):
+            return None
+        views = [*operands, *(np.empty(0, dtype) for dtype in plan.output_dtypes)]
+        kernel = plan.kernels[key] = _compile(plan, views, 0, key[1:])
+        if kernel is None:
+            return None
     results = [memory.empty(shape, dtype) for dtype in plan.output_dtypes]
     _start(kernel, plan, [*operands, *results], scalars, [], results[0].size)
     return results
@@ -95,8 +103,7 @@ def fill(
         Whether it was done; not where there is no such kernel (yet).
     """
     size = results[0].size
-    if plan.numpy_ns < _PAYS_AFTER_NS:
-        plan.numpy_ns += size * plan.cost
+    if not _pays(plan, size):
         return False
     views, words = _laid_out(operands, results, order)
     if words:
@@ -112,6 +119,14 @@ def fill(
         return False
     _start(kernel, plan, views, scalars, words, size)
     return True
+
+
+def _pays(plan: Plan, size: int) -> bool:
+    """Whether it is time to compile; counts a run over `size` elements."""
+    if plan.numpy_ns >= _PAYS_AFTER_NS:
+        return True
+    plan.numpy_ns += size * plan.cost + _CALL_NS * len(plan.steps)
+    return False
 
 
 def _start(
