@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 
+# Compiled kernels are not kept in the user's cache directory.
+os.environ.setdefault("GRADCORE_CACHE", "")
+
 DEVICES = ["cpu"]
 
 if os.environ.get("GRADCORE_FAKE_CUDA"):

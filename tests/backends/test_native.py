@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from gradcore.backends.cpu import native, pointwise, threads
+from gradcore.backends.cpu.native import object_cache
 from gradcore.backends.program import trace
 from gradcore.backends.special import special
 
@@ -211,3 +212,41 @@ def test_the_environment_switches_it(value, expected):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == expected
+
+
+def test_machine_code_is_kept_between_processes(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADCORE_CACHE", str(tmp_path / "kernels"))
+    object_cache.write("key", b"code")
+    assert object_cache.read("key") == b"code"
+    assert object_cache.read("other") is None
+    (file,) = (tmp_path / "kernels").iterdir()
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    assert object_cache.read("key") is None
+
+
+def test_a_cache_that_cannot_be_written_is_none(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for place in (str(tmp_path / "file" / "below"), ""):
+        monkeypatch.setenv("GRADCORE_CACHE", place)
+        object_cache.write("key", b"code")
+        assert object_cache.read("key") is None
+
+
+def test_kernels_from_the_cache_compute_the_same(tmp_path):
+    code = (
+        "import numpy as np, gradcore;print(gradcore.from_numpy(np.arange(9.)).exp().sum().item())"
+    )
+    environment = {**os.environ, "GRADCORE_FAST": "always", "GRADCORE_CACHE": str(tmp_path)}
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert found[0] == found[1]
+    assert float(found[0]) == pytest.approx(np.exp(np.arange(9.0)).sum())
+    assert list(tmp_path.iterdir())

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from time import perf_counter
 from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
+from gradcore.backends.cpu import native
 from gradcore.backends.cpu.conv_columns import (
     columns_conv,
     columns_conv_input,
@@ -64,6 +66,7 @@ _WINOGRAD = _Kernels(winograd_conv, winograd_conv_input, winograd_conv_weight)
 _STRIPS = _Kernels(strips_conv, strips_conv_input, strips_conv_weight)
 _TAPS = _Kernels(taps_conv, taps_conv_input, taps_conv_weight)
 _COLUMNS = _Kernels(columns_conv, columns_conv_input, columns_conv_weight)
+_COMPILED = _Kernels(native.conv.conv, native.conv.conv_input, native.conv.conv_weight)
 
 
 def _supported(*arrays: np.ndarray | None) -> bool:
@@ -86,10 +89,31 @@ def _plain(geometry: Geometry) -> _Kernels:
 
 @lru_cache(maxsize=1024)
 def _fastest(geometry: Geometry, dtype: np.dtype, adjoint: bool) -> _Kernels:
-    """The fastest kernels; they return None where the plain sum is not finite, or may not be."""
+    """NumPy's fastest; they return None where the plain sum is not finite, or may not be."""
     if dtype == np.float32 and winograd_pays(geometry):
         return _WINOGRAD
     return _STRIPS if strips_pay(geometry, adjoint) else _plain(geometry)
+
+
+def _computed(
+    name: str, geometry: Geometry, *arrays: np.ndarray | None, adjoint: bool = False
+) -> np.ndarray:
+    """The map `name` by the first kernels that compute it."""
+    first = arrays[0]
+    assert first is not None
+    faster = first.dtype == np.float32 and native.conv.is_faster(geometry)
+    with np.errstate(all="ignore"):
+        if faster and native.conv.pay_now():
+            result = getattr(_COMPILED, name)(*arrays, geometry)
+            if result is not None:
+                return result
+        begin = perf_counter()
+        result = getattr(_fastest(geometry, first.dtype, adjoint), name)(*arrays, geometry)
+        if result is None:
+            result = getattr(_plain(geometry), name)(*arrays, geometry)
+    if faster:
+        native.conv.count(perf_counter() - begin)
+    return result
 
 
 def _whole(g: np.ndarray, geometry: Geometry) -> np.ndarray:
@@ -136,11 +160,7 @@ def conv(
     )  # fmt: skip
     if _is_empty(geometry):
         return _constant((x.shape[0], w.shape[0], *geometry.out), b, x.dtype)
-    with np.errstate(all="ignore"):
-        result = _fastest(geometry, x.dtype, adjoint=False).conv(x, w, b, geometry)
-        if result is None:
-            result = _plain(geometry).conv(x, w, b, geometry)
-    return result
+    return _computed("conv", geometry, x, w, b)
 
 
 def conv_input(
@@ -168,12 +188,7 @@ def conv_input(
     )  # fmt: skip
     if _is_empty(geometry):
         return _constant((g.shape[0], geometry.channels, *geometry.size), b, g.dtype)
-    g = _whole(g, geometry)
-    with np.errstate(all="ignore"):
-        result = _fastest(geometry, g.dtype, adjoint=True).conv_input(g, w, b, geometry)
-        if result is None:
-            result = _plain(geometry).conv_input(g, w, b, geometry)
-    return result
+    return _computed("conv_input", geometry, _whole(g, geometry), w, b, adjoint=True)
 
 
 def conv_weight(
@@ -200,9 +215,4 @@ def conv_weight(
     )  # fmt: skip
     if _is_empty(geometry):
         return np.zeros((g.shape[1], x.shape[1] // groups, *kernel_size), x.dtype)
-    g = _whole(g, geometry)
-    with np.errstate(all="ignore"):
-        result = _fastest(geometry, x.dtype, adjoint=False).conv_weight(x, g, geometry)
-        if result is None:
-            result = _plain(geometry).conv_weight(x, g, geometry)
-    return result
+    return _computed("conv_weight", geometry, x, _whole(g, geometry))

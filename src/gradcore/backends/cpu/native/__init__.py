@@ -17,11 +17,11 @@ import numpy as np
 from .. import layout, memory
 from ..pointwise_plan import Plan
 from ..threads import get_num_threads, is_inside_parallel_for
-from . import elementwise, team
+from . import conv, elementwise, team
 from .jit import compile_functions, is_available, is_eager
 from .values import Unsupported
 
-__all__ = ["fill", "is_available", "is_eager", "line"]
+__all__ = ["conv", "fill", "is_available", "is_eager", "line"]
 
 # A program is compiled when NumPy has spent about half the time on it that compiling takes.
 _PAYS_AFTER_NS = 0.0 if is_eager() else 1e7
@@ -69,13 +69,14 @@ def line(
             steps.append("unit")
         else:
             return None
-    key = (0, *steps, *plan.line_outputs)
+    steps += plan.line_outputs
+    key = (0, *steps)
     kernel = plan.kernels.get(key)
     if kernel is None:
         if key in plan.kernels or not _pays(plan, operands[0].size):
             return None
         views = [*operands, *(np.empty(0, dtype) for dtype in plan.output_dtypes)]
-        kernel = plan.kernels[key] = _compile(plan, views, 0, key[1:])
+        kernel = plan.kernels[key] = _compile(plan, views, 0, steps)
         if kernel is None:
             return None
     results = [memory.empty(shape, dtype) for dtype in plan.output_dtypes]

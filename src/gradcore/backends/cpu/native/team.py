@@ -1,7 +1,7 @@
 """Threads that run compiled kernels together, without the GIL.
 
 `run` publishes a job in memory that the workers watch; the caller and every worker that is awake
-then take chunks of it from one counter. A worker that finds no new job for about 200 us goes to
+then take chunks of it from one counter. A worker that finds no new job for some 400 us goes to
 sleep on a Python lock. So a kernel costs a few hundred nanoseconds more than the loop that it is,
 where waking a sleeping thread takes up to 90 us, and nobody ever waits for a thread that has not
 begun: what sleeps is not needed.
@@ -21,13 +21,14 @@ import numpy as np
 from ..threads import get_num_threads
 from .jit import compile_functions
 
-# Watching takes about 50 ns each time, and every 64 times the thread lets others have its core.
+# A worker watches for 300 to 500 us, and lets others have its core after every 64 looks, 1 us.
 _WATCHES = 64
-_ROUNDS = 64
+_ROUNDS = 400
 
 # Waking a thread costs its caller about 20 us: it is worth that for long jobs, or many.
 _WAKE_AFTER_NS = 1e5
 
+_YIELD_WORD = 37
 # int64 words of the memory that caller and workers share; each has a cache line of its own.
 _WORDS = 8 * 5
 
@@ -36,7 +37,8 @@ _X86_PAUSE = ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.p
 _PAUSE = {"x86_64": _X86_PAUSE, "AMD64": _X86_PAUSE}
 
 # %team: 0 job number, 8 whether it is open, 16 next chunk, 24 workers inside, 32 what it is:
-# function, arguments, size, chunk length, number of workers that may help (offsets in words).
+# function, arguments, size, chunk length, number of workers that may help,
+# sched_yield (offsets in words).
 _ASSEMBLY = """
 define internal void @take_chunks(ptr %team, ptr %function, ptr %args, i64 %size, i64 %chunk) {
 entry:
@@ -86,6 +88,10 @@ done:
   ret void
 }
 
+define internal i32 @do_nothing() {
+  ret i32 0
+}
+
 ; Watch for jobs newer than %seen and take part; returns the last one seen after a quiet while.
 define i64 @serve(ptr %team, i64 %seen) {
 entry:
@@ -96,6 +102,10 @@ entry:
   %word2 = getelementptr i64, ptr %team, i64 34
   %word3 = getelementptr i64, ptr %team, i64 35
   %word4 = getelementptr i64, ptr %team, i64 36
+  %word5 = getelementptr i64, ptr %team, i64 37
+  %sched_yield = load ptr, ptr %word5
+  %has_yield = icmp ne ptr %sched_yield, null
+  %let_others = select i1 %has_yield, ptr %sched_yield, ptr @do_nothing
   br label %fresh
 fresh:
   %last = phi i64 [ %seen, %entry ], [ %number, %leave ]
@@ -114,7 +124,7 @@ pause:
   PAUSE
   br label %watch
 yield:
-  YIELD
+  %ignored = call i32 %let_others()
   %next_round = add i64 %round, 1
   %quiet = icmp sge i64 %next_round, ROUNDS
   br i1 %quiet, label %sleep, label %watch
@@ -143,20 +153,18 @@ sleep:
 """
 
 
-def _yield_instruction() -> str:
-    """A call of the C library's `sched_yield`, where there is one."""
+def _yield_address() -> int:
+    """Of the C library's `sched_yield`; 0 where there is none."""
     if sys.platform == "win32":
-        return ""
-    address = ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value
-    return f"%ignored = call i32 inttoptr (i64 {address} to ptr)()"
+        return 0
+    return ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value or 0
 
 
 @cache
 def _functions() -> tuple[Any, Any]:
     """`run` and `serve`, compiled."""
     machine = os.uname().machine if hasattr(os, "uname") else "AMD64"
-    text = _ASSEMBLY.replace("YIELD", _yield_instruction())
-    text = text.replace("WATCHES", str(_WATCHES)).replace("ROUNDS", str(_ROUNDS))
+    text = _ASSEMBLY.replace("WATCHES", str(_WATCHES)).replace("ROUNDS", str(_ROUNDS))
     declaration, call = _PAUSE.get(machine, ("", ""))
     run, serve = compile_functions(text.replace("PAUSE", call) + declaration, "run", "serve")
     pointer, word = ctypes.c_void_p, ctypes.c_int64
@@ -172,6 +180,8 @@ class _Team:
         self.memory = np.zeros(_WORDS + 8, np.int64)
         base = self.memory.ctypes.data
         self.address = base + -base % 64
+        ctypes.c_int64.from_address(self.address + 8 * _YIELD_WORD).value = _yield_address()
+        self.job_number = ctypes.c_int64.from_address(self.address)
         self.busy = threading.Lock()
         self.sleeping: list[_Worker] = []
         self.started = 0
@@ -201,6 +211,8 @@ class _Worker:
         team, seen = self.team, 0
         while True:
             seen = team.serve(team.address, seen)
+            if team.job_number.value != seen:  # it came while this thread waited for the GIL
+                continue
             self.lock.acquire(blocking=False)
             team.sleeping.append(self)
             self.lock.acquire()

@@ -147,6 +147,18 @@ class Value:
     def __truediv__(self, other: Any) -> Value:
         return self._like(f"fdiv {self.type} {self.text}, {self.coerced(other).text}")
 
+    def __floordiv__(self, other: Any) -> Value:
+        """The quotient of integers, rounded towards zero."""
+        return self._like(f"{self._signed}div {self.type} {self.text}, {self.coerced(other).text}")
+
+    def __mod__(self, other: Any) -> Value:
+        """The remainder of `//`."""
+        return self._like(f"{self._signed}rem {self.type} {self.text}, {self.coerced(other).text}")
+
+    @property
+    def _signed(self) -> str:
+        return "u" if self.dtype.kind == "u" else "s"
+
     def __rtruediv__(self, other: Any) -> Value:
         return self.coerced(other) / self
 
