@@ -101,6 +101,30 @@ def test_fmod_keeps_the_sign_of_a_zero():
     assert np.signbit(out).tolist() == [True, False, True]
 
 
+def test_quotients_that_are_rounded_to_an_integer():
+    """The rest of a division whose quotient is just below an integer, and of its neighbours."""
+    rng = np.random.default_rng(7)
+    y = rng.uniform(0.5, 2, 20000).astype("f4")
+    whole = rng.integers(1, 4000, y.size).astype("f4") * y
+    for x in (whole, np.nextafter(whole, np.float32(0)), np.nextafter(whole, np.float32(9e9))):
+        for sign_x, sign_y in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
+            out = np.empty_like(x)
+            for name in ("fmod", "remainder"):
+                arithmetic.FASTER[name](x * np.float32(sign_x), y * np.float32(sign_y), out)
+                want = getattr(np, name)(x * np.float32(sign_x), y * np.float32(sign_y))
+                np.testing.assert_array_equal(out, want)
+
+
+@pytest.mark.parametrize("condition", [True, False, 2.0, 0.0])
+@pytest.mark.parametrize("target", ["fresh", "x", "y"])
+def test_where_of_one_truth(condition, target):
+    x, y = random(8), random(9)
+    want = (x if condition else y).copy()
+    out = {"fresh": np.empty_like(x), "x": x, "y": y}[target]
+    arithmetic.FASTER["where"](np.full(x.shape, condition), x, y, out=out)
+    np.testing.assert_array_equal(out, want)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "complex64"])
 @pytest.mark.parametrize("target", ["fresh", "x", "y"])
 def test_where(dtype, target):

@@ -7,6 +7,7 @@ import pytest
 
 from gradcore.backends.cpu import loss
 from gradcore.backends.cpu.threads import get_num_threads, set_num_threads
+from gradcore.ops import loss as ops
 
 RNG = np.random.default_rng(0)
 
@@ -43,6 +44,28 @@ def test_targets_out_of_bounds(wrong):
         loss.cross_entropy(np, x, np.array([0, wrong]), None, None, None, **options)
     ignored = loss.cross_entropy(np, x, np.array([0, -100]), None, None, None, **options)
     assert ignored is NotImplemented
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("dtype", "fd")
+def test_without_weights_and_masks(reduction, dtype):
+    x = RNG.standard_normal((50, 7)).astype(dtype) * 20
+    target = RNG.integers(0, 7, 50, dtype=np.uint8)
+    options = {"ignore_index": -100, "reduction": reduction}
+    arguments = [x, target, *ops.softmax_parts.body(np, x)]
+    found = loss.cross_entropy(np, *arguments, **options)
+    for result, value in zip(found, ops.cross_entropy.body(np, *arguments, **options), strict=True):
+        assert np.asarray(result).dtype == (dtype if np.asarray(value).dtype.kind == "f" else "q")
+        np.testing.assert_allclose(result, value, 1e-6)
+
+
+def test_weights_and_ignored_classes_are_left_to_the_generic_body():
+    x, target = np.zeros((2, 3)), np.array([0, 2])
+    parts = ops.softmax_parts.body(np, x)
+    options = {"ignore_index": 1, "reduction": "mean"}
+    assert loss.cross_entropy(np, x, target, *parts, None, **options) is NotImplemented
+    options["ignore_index"] = -100
+    assert loss.cross_entropy(np, x, target, *parts, np.ones(3), **options) is NotImplemented
 
 
 def test_what_does_not_fit_is_declined():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcore.backends.cpu import normalization
+from gradcore.backends.cpu import blocks, normalization
 from gradcore.backends.cpu.threads import get_num_threads, set_num_threads
 from gradcore.ops.op import OPS
 
@@ -18,6 +18,8 @@ CASES = {
     "instance norm": ((4, 6, 9, 10), (2, 3), (1, 6, 1, 1)),
     "layer norm": ((7, 90, 33), (2,), (1, 1, 33)),
     "layer norm, two axes": ((11, 8, 33), (1, 2), (1, 8, 33)),
+    "layer norm, an axis of length 1": ((6, 1, 33), (1, 2), (1, 1, 33)),
+    "layer norm, long rows": ((3, 5, 5000), (2,), (1, 1, 5000)),
     "group norm": ((3, 2, 4, 5, 6), (2, 3, 4), (1, 2, 4, 1, 1)),
     "group norm, large samples": ((2, 3, 4, 60, 70), (2, 3, 4), (1, 3, 4, 1, 1)),
     "one element per channel": ((9, 4, 1, 1), (0, 2, 3), (1, 4, 1, 1)),
@@ -30,8 +32,8 @@ def threads(request, monkeypatch):
     """One thread, or three that share blocks of a few hundred elements."""
     if request.param > 1:
         monkeypatch.setattr(normalization, "_GRAIN", 100)
-        monkeypatch.setattr(normalization, "_BLOCK", 400)
-        monkeypatch.setattr(normalization, "_ONE_BY_ONE", 400)
+        for name in ("_SERIAL_BLOCK", "_PARALLEL_BLOCK"):
+            monkeypatch.setattr(blocks, name, 400)
     before = get_num_threads()
     set_num_threads(request.param)
     yield request.param
@@ -99,10 +101,27 @@ def test_a_mean_far_from_zero_costs_no_digits():
     np.testing.assert_allclose(out.std((0, 2)), 1, 1e-3)
 
 
+@pytest.mark.parametrize("shape", [(700, 6), (5, 40, 3, 3), (8, 3, 90, 9)], ids=str)
+@pytest.mark.parametrize("with_parameters", [True, False])
+def test_batch_norm_by_given_statistics(shape, with_parameters):
+    x = RNG.standard_normal(shape).astype("f")
+    mean, weight, bias = (RNG.standard_normal(shape[1]).astype("f") for _ in range(3))
+    var = RNG.random(shape[1]).astype("f") + np.float32(0.1)
+    arguments = [x, mean, var, *([weight, bias] if with_parameters else [None, None])]
+    out = normalization.batch_norm_fixed(np, *arguments, eps=1e-3)
+    expected = OPS["batch_norm_fixed"].body(np, *as_float64(*arguments), eps=1e-3)
+    assert_close([out], [expected], "f")
+    given = normalization.batch_norm_fixed(np, np.asfortranarray(x), *arguments[1:], eps=1e-3)
+    np.testing.assert_array_equal(given, out)
+
+
 def test_what_does_not_fit_is_declined():
     x = RNG.standard_normal((3, 4, 5)).astype("f")
     by_last = {"axes": (2,), "param_shape": (1, 1, 5), "eps": 1e-5}
     assert normalization.normalize(np, x.astype("e"), **by_last) is NotImplemented
     assert normalization.normalize(np, x[:0], **by_last) is NotImplemented
+    stats = np.ones(4, "f")
+    declined = normalization.batch_norm_fixed(np, x.astype("e"), stats, stats, eps=1e-5)
+    assert declined is NotImplemented
     odd = {"axes": (1,), "param_shape": (1, 4, 1), "eps": 1e-5}
     assert normalization.normalize(np, x, **odd) is NotImplemented

@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcore.backends.cpu.pool import (
+    adaptive_max_pool,
     avg_pool,
     avg_pool_backward,
     gather_planes,
     max_pool,
     max_pool_backward,
 )
+from gradcore.ops import pool_windows
 
 
 def out_length(n, k, s, p, d, ceil_mode):
@@ -230,3 +232,37 @@ def test_avg_pool_declines_other_dtypes(dtype):
     x = np.ones((1, 1, 4), dtype)
     assert avg_pool(np, x, **options) is NotImplemented
     assert avg_pool_backward(np, x, spatial=(8,), **options) is NotImplemented
+
+
+@pytest.mark.parametrize(
+    ("shape", "output_size"),
+    [((2, 3, 12), (4,)), ((2, 3, 12, 10), (4, 5)), ((1, 2, 4, 6, 8), (2, 1, 4)), ((3, 2, 7), (7,))],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_adaptive_maxima_of_equal_parts(shape, output_size, dtype):
+    """Small integers: many ties, of which the first counts."""
+    x = np.random.default_rng(0).integers(-3, 3, shape).astype(dtype)
+    kernel = tuple(n // o for n, o in zip(shape[2:], output_size, strict=True))
+    none, ones = (0,) * len(kernel), (1,) * len(kernel)
+    want = loop_max(x, kernel, kernel, none, ones, False)
+    for planes in (x, np.asfortranarray(x)):
+        got = adaptive_max_pool(np, planes, output_size=output_size)
+        np.testing.assert_array_equal(got[0], want[0])
+        np.testing.assert_array_equal(got[1], want[1])
+
+
+def test_adaptive_maxima_of_nan_match_the_generic_body():
+    x = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype("f")
+    x[0, 0, 2, 3] = x[0, 0, 3, 2] = x[1, 2] = np.nan
+    got = adaptive_max_pool(np, x, output_size=(2, 4))
+    want = pool_windows.adaptive_max_pool.body(np, x, output_size=(2, 4))
+    np.testing.assert_array_equal(got[0], want[0])
+    np.testing.assert_array_equal(got[1], want[1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "output_size"), [((1, 1, 7), (3,)), ((1, 1, 2), (4,)), ((1, 1, 4), (0,))], ids=str
+)
+def test_adaptive_maxima_of_unequal_parts_are_declined(shape, output_size):
+    assert adaptive_max_pool(np, np.ones(shape, "f"), output_size=output_size) is NotImplemented

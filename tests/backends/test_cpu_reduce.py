@@ -26,7 +26,8 @@ def threads(request, monkeypatch):
     """One thread, or three that share also what is too small to be worth it."""
     if request.param > 1:
         monkeypatch.setattr(reduce, "_GRAIN_BYTES", 4000)
-        monkeypatch.setattr(block_reduce, "_BLOCK", 1000)
+        for name in ("_BLOCK", "_GRAIN"):
+            monkeypatch.setattr(block_reduce, name, 1000)
         for name in ("GRAIN", "_SERIAL_BLOCK", "_PARALLEL_BLOCK"):
             monkeypatch.setattr(blocks, name, 1000)
         monkeypatch.setattr(argreduce, "_SMALL", 100)
@@ -233,3 +234,33 @@ def test_complex_arrays_are_declined():
     assert block_reduce.vector_norm(np, x, p=2.0, **options) is NotImplemented
     assert block_reduce.logsumexp(np, x, **options) is NotImplemented
     assert block_reduce.var_mean(np, x, correction=1, **options) is NotImplemented
+
+
+# -------------------------------------------------------------------- nansum and long products
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_nansum(shape, threads):
+    for (_, x), axes in itertools.product(layouts(shape), all_axes(len(shape))):
+        for share in (0, 0.3):
+            x = np.where(RNG.random(shape) < share, np.float32(np.nan), x)
+            for keepdims in (False, True):
+                found = np.asarray(reduce.nansum(np, x, axes=axes, keepdims=keepdims))
+                expected = np.nansum(x.astype("d"), axis=axes, keepdims=keepdims)
+                compare(found, expected, 1e-5)
+
+
+def test_nansum_of_infinities():
+    x = np.array([[np.inf, np.nan, 1], [np.inf, -np.inf, 1], [np.nan] * 3], "float32")
+    found = reduce.nansum(np, x, axes=(1,), keepdims=False)
+    np.testing.assert_array_equal(found, np.array([np.inf, np.nan, 0], "float32"))
+    assert np.isnan(x[0, 1])
+
+
+@pytest.mark.parametrize("shape", [(255,), (256,), (8191,), (100_003,), (7, 9001)], ids=str)
+def test_every_factor_of_a_long_product_counts_once(shape):
+    x = np.ones(shape, "float32")
+    places = RNG.choice(shape[-1], 20, replace=False)
+    x[..., places] = RNG.choice([0.5, 2.0, 3.0, -1.0], 20)
+    found = reduce.prod(np, x, axes=(len(shape) - 1,), keepdims=False)
+    np.testing.assert_array_equal(found, np.prod(x.astype("d"), axis=-1).astype("float32"))

@@ -117,13 +117,68 @@ def test_cumsum(shape, dtype, threads):
 
 
 @by_shape
-def test_cumsum_from_the_end(shape, threads):
-    x = RNG.random(shape)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cumsum_from_the_end(shape, dtype, threads):
+    x = RNG.random(shape).astype(dtype)
     for axis in range(x.ndim):
         found = scan.cumsum(np, x, axis=axis, reverse=True)
         assert found.flags.c_contiguous
-        expected = np.flip(np.cumsum(np.flip(x, axis), axis), axis)
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        expected = np.flip(np.cumsum(np.flip(x, axis), axis, dtype="d"), axis)
+        np.testing.assert_allclose(found, expected, rtol=5e-6 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("length", [1000, 1009, 9001], ids=str)
+@pytest.mark.parametrize("special", [np.inf, -np.inf, np.nan, 3e38])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_cumsum_keeps_the_elements_before_what_is_not_finite(length, special, reverse):
+    """A product with zeros and ones would make nan of them."""
+    x = RNG.random((20, length)).astype("float32")
+    x[3, 100] = x[3, 700] = special
+    found = scan.cumsum(np, x, axis=1, reverse=reverse)
+    ordered = x[:, ::-1] if reverse else x
+    expected = np.cumsum(ordered, axis=1, dtype="d").astype("float32")
+    np.testing.assert_allclose(found[:, ::-1] if reverse else found, expected, rtol=5e-6)
+
+
+def test_float32_cumsum_is_rounded_about_once():
+    x = RNG.standard_normal((50, 1000)).astype("float32")
+    exact = np.cumsum(x, axis=1, dtype="d")
+    error = np.abs(scan.cumsum(np, x, axis=1) - exact)
+    assert error.max() < 3e-7 * np.abs(exact).max()
+
+
+def logcumsumexp_of(x, axis):
+    return np.logaddexp.accumulate(x.astype("d"), axis=axis)
+
+
+@by_shape
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("width", [5, 300])
+def test_logcumsumexp(shape, dtype, width, threads):
+    """Also where the first terms underflow beside the maximum."""
+    x = RNG.uniform(-width, width, shape).astype(dtype)
+    tolerance = {"float16": 2e-3, "float32": 3e-6, "float64": 1e-13}[dtype]
+    for axis in range(x.ndim):
+        found = scan.logcumsumexp(np, x, axis=axis)
+        assert found.dtype == x.dtype
+        expected = logcumsumexp_of(x, axis)
+        np.testing.assert_allclose(found.astype("d"), expected, tolerance, tolerance * width)
+
+
+def test_logcumsumexp_of_infinities_and_nan():
+    x = RNG.standard_normal((6, 40)).astype("float32")
+    x[0, 5], x[1, 7], x[2, 9] = np.nan, np.inf, -np.inf
+    x[3], x[4, :3] = -np.inf, -np.inf
+    found = scan.logcumsumexp(np, x, axis=1)
+    np.testing.assert_allclose(found, logcumsumexp_of(x, 1), 1e-5, 1e-6)
+    for row in range(6):  # whatever the other rows of its block hold
+        alone = scan.logcumsumexp(np, x[row : row + 1], axis=1)
+        np.testing.assert_allclose(alone[0], found[row], 1e-5, 1e-6)
+
+
+def test_logcumsumexp_declines():
+    assert scan.logcumsumexp(np, np.float32(1).reshape(()), axis=0) is NotImplemented
+    assert scan.logcumsumexp(np, np.ones(3, np.complex64), axis=0) is NotImplemented
 
 
 @by_shape

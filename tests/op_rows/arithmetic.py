@@ -38,6 +38,9 @@ def exponents(rng):
 ROWS = [
     Row(op="lerp", inputs=((3, 4), (4,), (3, 4)), domain=((-2, 2), (-2, 2), (-1, 2)),
         reference=lambda x, y, w: x + w * (y - x), complex=True),
+    Row(op="lerp_scalar", inputs=((3, 4), (4,)), params=[{"weight": 0.3}, {"weight": 0.75}],
+        reference=lambda x, y, weight: x + weight * (y - x), complex=True,
+        call=lambda gc, x, y, weight: gc.lerp(x, y, weight)),
     Row(op="frexp", inputs=((3, 4),), reference=np.frexp, edges=[((),), ((0,),)]),
     Row(op="gcd", inputs=((3, 4), (4,)), domain=(-30, 30), dtypes=INTEGERS, order=0,
         reference=np.gcd),

@@ -123,6 +123,35 @@ def samples(rng):
     return rng.random((2, 2, 2))
 
 
+POINTS, SPOTS = 7, 6  # outputs, inputs
+
+
+def spots(rng):
+    """For 2 images, 3 inputs of each output; -1 and -9 are outside."""
+    indices = rng.integers(0, SPOTS, (2, 3, POINTS))
+    indices[0, 1, ::2], indices[1, 0, 3] = -1, -9
+    return indices
+
+
+def sampling(indices, size):
+    """The tensor (N, K, P, S) that is 1 where an output reads an input."""
+    return (indices[..., None] == np.arange(size)).astype("float64")
+
+
+def gather_weighted(x, weights, indices):
+    ones = sampling(indices, x.shape[2])
+    return np.einsum("ncs,nkp,nkps->ncp", x, weights, ones).astype(x.dtype)
+
+
+def scatter_weighted(y, weights, indices, size):
+    return np.einsum("ncp,nkp,nkps->ncs", y, weights, sampling(indices, size)).astype(y.dtype)
+
+
+def dot_gathered(y, x, indices):
+    ones = sampling(indices, x.shape[2])
+    return np.einsum("ncp,ncs,nkps->nkp", y, x, ones).astype(x.dtype)
+
+
 TABLES = [
     nearest_taps(5, 8, False, None),
     nearest_taps(5, 3, True, None),
@@ -142,6 +171,11 @@ ROWS = [
         params=[{"output_size": s} for s in ((1, 1), (2, 3), (5, 7), (3, 9))]),
     Row(op="fractional_max_pool", inputs=((2, 2, 7, 8), samples), reference=fractional,
         params=[{"kernel": (2, 3), "output_size": (3, 4)}], differentiable=(True, False)),
+    Row(op="gather_weighted", inputs=((2, 5, SPOTS), (2, 3, POINTS), spots),
+        reference=gather_weighted),
+    Row(op="scatter_weighted", inputs=((2, 5, POINTS), (2, 3, POINTS), spots),
+        params=[{"size": SPOTS}], reference=scatter_weighted),
+    Row(op="dot_gathered", inputs=((2, 5, POINTS), (2, 5, SPOTS), spots), reference=dot_gathered),
     Row(op="max_unpool", inputs=((2, 2, 2, 3), places), params=[{"spatial": (6, 5)}],
         reference=unpool),
 ]  # fmt: skip

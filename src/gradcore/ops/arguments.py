@@ -82,6 +82,18 @@ def tensor_sequence(function: str, values: Any, argument: str = "tensors") -> tu
     return tuple(values)
 
 
+def invalid_combination(
+    function: str, args: Sequence, kwargs: Any, expected: Sequence
+) -> TypeError:
+    """PyTorch's error for arguments that none of the ``expected`` signatures takes."""
+    got = [type(a).__name__ for a in args]
+    got += [f"{name}={type(a).__name__}" for name, a in kwargs.items()]
+    return TypeError(
+        f"{function}() received an invalid combination of arguments - got ({', '.join(got)}), but "
+        "expected one of:\n" + "".join(f" * ({signature})\n" for signature in expected)
+    )
+
+
 def is_index_dtype(dtype: Any) -> bool:
     """int32 or int64. (``dtype.name`` says so too, in 2.5 us.)"""
     return dtype.kind == "i" and dtype.itemsize >= 4

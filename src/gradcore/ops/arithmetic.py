@@ -84,6 +84,18 @@ def addcdiv(input, tensor1, tensor2, *, value=1):
     return addcdiv_op(input, tensor1, tensor2, value)
 
 
+@op(pointwise=True, grad_name="LerpBackward0")
+def lerp_scalar(xp, x, y, weight):
+    """``x + weight * (y - x)`` for a number below 1/2: x is the nearer end."""
+    return xp.add(x, xp.multiply(xp.subtract(y, x), weight))
+
+
+lerp_scalar.vjp(
+    x=lambda g, weight: g * P.conj(1 - weight),
+    y=lambda g, weight: g * P.conj(weight),
+)
+
+
 @op(pointwise=True, name="lerp", grad_name="LerpBackward1")
 def lerp_op(xp, x, y, weight):
     # From the nearer end, so that weights 0 and 1 give the ends exactly.
@@ -113,7 +125,11 @@ def lerp(input, end, weight):
             names = [C_NAMES[v._array.dtype.name] for v in (input, x)]
             raise RuntimeError(f"expected dtype {names[0]} for `{name}` but got dtype {names[1]}")
     refuse(f"lerp_kernel_{'tensor' if is_tensor(weight) else 'scalar'}", input, "biu")
-    return lerp_op(input, end, weight)
+    if is_tensor(weight):
+        return lerp_op(input, end, weight)
+    if abs(weight) < 0.5:
+        return lerp_scalar(input, end, weight)
+    return lerp_scalar(end, input, 1 - weight)
 
 
 @public(inplace=True)

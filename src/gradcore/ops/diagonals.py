@@ -25,12 +25,12 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
     >>> torch.diagonal(torch.tensor([[1, 2], [3, 4]]))
     tensor([1, 4])
     """
-    require_tensor("diagonal", "input", input)
+    shape = require_tensor("diagonal", "input", input)._array.shape
     offset = int_argument("diagonal", "offset", offset, 2)
-    first, second = diagonal_dims("diagonal", input.ndim, dim1, dim2)
-    rows, columns = input.shape[first], input.shape[second]
-    # NumPy has no empty diagonals: an offset beyond the edge is the same as one at it.
-    offset = max(-rows, min(columns, offset))
+    first, second = diagonal_dims("diagonal", len(shape), dim1, dim2)
+    if offset:
+        # NumPy has no empty diagonals: an offset beyond the edge is the same as one at it.
+        offset = max(-shape[first], min(shape[second], offset))
     return diagonal_op(input, offset=offset, dim1=first, dim2=second)
 
 

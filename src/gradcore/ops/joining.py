@@ -12,7 +12,7 @@ from .operand import normalize_dim, require_tensor
 from .padding import pad
 from .promotion import result_dtype
 from .registry import public
-from .shape import basic_index, expand, select, to_dtype, unsqueeze
+from .shape import basic_index, expand, select, to_dtype, unsqueeze, view
 
 
 @op(name="cat")
@@ -261,10 +261,10 @@ def meshgrid(*tensors, indexing=None):
     swap = indexing == "xy" and len(tensors) >= 2
     if swap:
         tensors = (tensors[1], tensors[0], *tensors[2:])
-    shape = tuple(x.numel() for x in tensors)
+    shape = tuple([x._array.size for x in tensors])
     grids = []
     for i, x in enumerate(tensors):
-        line = x.reshape((1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1))
+        line = view(x, shape=(1,) * i + (shape[i],) + (1,) * (len(shape) - i - 1))
         grids.append(expand(line, shape=shape))
     if swap:
         grids[0], grids[1] = grids[1], grids[0]
@@ -286,7 +286,7 @@ def _check_meshgrid(tensors: tuple, indexing: str | None) -> None:
             f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
         )
     for x in tensors:
-        if require_tensor("meshgrid", "tensors", x).ndim > 1:
+        if require_tensor("meshgrid", "tensors", x)._array.ndim > 1:
             raise RuntimeError(
                 "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
                 f"{list(x.shape)}"

@@ -171,8 +171,11 @@ cross_entropy.vjp(x=_cross_entropy_grad)
 @op(pointwise=True, name="smooth_l1_loss")
 def smooth_l1_elements(xp, x, y, *, beta):
     """``d * d / (2 * beta)`` where d = |x - y| is below beta, ``d - beta / 2`` elsewhere."""
+    # With the smaller of d and beta both are (d - near / 2) * near / beta: no choice.
     d = xp.abs(x - y)
-    return xp.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+    near = xp.minimum(d, beta)
+    area = (d - near * 0.5) * near
+    return area if beta == 1 else area * (1 / beta)
 
 
 smooth_l1_elements.vjp(
@@ -185,7 +188,8 @@ smooth_l1_elements.vjp(
 def huber_elements(xp, x, y, *, delta):
     """``d * d / 2`` where d = |x - y| is at most delta, ``delta * (d - delta / 2)`` elsewhere."""
     d = xp.abs(x - y)
-    return xp.where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
+    near = xp.minimum(d, delta)
+    return (d - near * 0.5) * near
 
 
 huber_elements.vjp(

@@ -12,6 +12,7 @@ from .outputs import takes_exact_out
 from .pointwise import where
 from .reduce import checked_vector_norm
 from .reduce_arguments import axes_of, cast
+from .registry import public
 from .solves import inv_op
 from .unary import isnan
 from .views import movedim
@@ -131,6 +132,29 @@ def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
             f"linalg.norm: If ord is a string, the input must be 2D or dim of length 2. Got {ord}"
         )
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
+
+
+@public(method=False)
+@takes_exact_out
+def nuclear_norm(input, dim=None, keepdim=False):
+    """The sum of the singular values of a matrix, or of those in two dims.
+
+    >>> torch.nuclear_norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor(7.)
+    """
+    dims = (-2, -1) if dim is None else axes_of(dim, input.ndim)
+    return matrix_norm(input, "nuc", dims, keepdim)
+
+
+@public(method=False)
+@takes_exact_out
+def frobenius_norm(input, dim, keepdim=False):
+    """The square root of the sum of squares over ``dim`` (an int or several; () for all).
+
+    >>> torch.frobenius_norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]]), (0, 1))
+    tensor(5.)
+    """
+    return vector_norm(input, 2, dim or None, keepdim)
 
 
 @takes_exact_out

@@ -104,6 +104,9 @@ def pad(input, pad, mode="constant", value=None):
     Raises:
         RuntimeError: widths that do not fit the input.
         NotImplementedError: an unknown mode, or a rank that the mode does not support.
+
+    >>> F.pad(torch.tensor([1, 2]), (1, 2))
+    tensor([0, 1, 2, 0, 0])
     """
     amounts = _amounts("pad", input, pad)
     widths = _widths(amounts, input.ndim)

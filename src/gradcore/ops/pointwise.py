@@ -266,7 +266,7 @@ def logaddexp(xp, x, y):
     return xp.logaddexp(x, y)
 
 
-logaddexp.vjp(x=lambda g, x, out: g * exp(x - out), y=lambda g, y, out: g * exp(y - out))
+logaddexp.vjp(x=lambda g, x, y: g / (exp(y - x) + 1), y=lambda g, x, y: g / (exp(x - y) + 1))
 
 
 @op(pointwise=True, promotion="float")
@@ -274,7 +274,7 @@ def logaddexp2(xp, x, y):
     return xp.logaddexp2(x, y)
 
 
-logaddexp2.vjp(x=lambda g, x, out: g * exp2(x - out), y=lambda g, y, out: g * exp2(y - out))
+logaddexp2.vjp(x=lambda g, x, y: g / (exp2(y - x) + 1), y=lambda g, x, y: g / (exp2(x - y) + 1))
 
 
 @op(pointwise=True, promotion="float")

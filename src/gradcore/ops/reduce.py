@@ -337,12 +337,11 @@ def _norm_grad(g, x, out, x_shape, x_dtype, p, axes, keepdims):
         count = sum_op(extreme, axes=axes, keepdims=True)
         return where(extreme, sgn(x) * (g / to_dtype(count, dtype=x_dtype)), 0.0)
     zero = out == 0
-    safe = where(zero, 1.0, out)
+    # At 0 the gradient is 0, but what is masked has no derivative: the second is NaN, as PyTorch's.
     if p == 2:
-        return x * where(zero, 0.0, g / safe)
-    # 0 ** (p - 2) is inf, but what it is multiplied with is 0.
-    size = where(x == 0, 1.0, absolute(x))
-    return where(x == 0, 0.0, x * size ** (p - 2)) * where(zero, 0.0, g / safe ** (p - 1))
+        return x * where(zero, g * 0.0, g / out)
+    scaled = where(x == 0, 0.0, x * absolute(x) ** (p - 2))
+    return scaled * where(zero, 0.0, g / where(zero, 1.0, out) ** (p - 1))
 
 
 vector_norm.vjp(x=_norm_grad)

@@ -1,16 +1,19 @@
-"""Resampling along one dimension: each output is a weighted sum of a few inputs.
+"""Resampling: each output is a weighted sum of a few inputs.
 
-Which inputs, with which weights, is a table made once for each pair of sizes. The adjoint is the
-same op with the transposed table, so one op has derivatives of every order.
+Along one dimension, which inputs, with which weights, is a table made once for each pair of sizes.
+The adjoint is the same op with the transposed table, so one op has derivatives of every order.
+At points that are given, three ops are the gradients of each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from .index import add_at
 from .op import op
 
 
@@ -79,6 +82,67 @@ def resample(xp, x, *, axis, taps):
 
 
 resample.vjp(x=lambda g, axis, taps: resample(g, axis=axis, taps=taps.transposed))
+
+
+# ------------------------------------------------------------------------------- points
+# Shapes: x (N, C, S), indices and weights (N, K, P), y (N, C, P). Indices below 0 read a 0, and
+# what is added there is lost.
+
+
+def _read(xp: Any, x: Any, indices: Any, k: int) -> Any:
+    """The k-th input of every output: (N, C, P)."""
+    places = xp.expand_dims(indices[:, k], 1)
+    values = xp.take_along_axis(x, xp.maximum(places, 0), axis=2)
+    return xp.where(places < 0, xp.zeros((), x.dtype), values)
+
+
+@op(grad_name="GridSampler2DBackward0")
+def gather_weighted(xp, x, weights, indices):
+    """``sum over k of weights[:, k] * x[indices[:, k]]`` along the last dimension."""
+    return sum(
+        _read(xp, x, indices, k) * xp.expand_dims(weights[:, k], 1) for k in range(indices.shape[1])
+    )
+
+
+@op
+def scatter_weighted(xp, y, weights, indices, *, size):
+    """The adjoint of gather_weighted in x, which has ``size`` elements along its last dimension."""
+    batch, channels = y.shape[:2]
+    sums = xp.zeros(batch * channels * (size + 1), y.dtype)
+    starts = xp.arange(batch * channels).reshape((batch, channels, 1)) * (size + 1)
+    for k in range(indices.shape[1]):
+        own = xp.expand_dims(indices[:, k], 1)
+        places = starts + xp.where(own < 0, size, own)
+        values = y * xp.expand_dims(weights[:, k], 1)
+        add_at(xp, sums, places.reshape(-1), values.reshape(-1))
+    return sums.reshape((batch, channels, size + 1))[:, :, :size].copy()
+
+
+@op
+def dot_gathered(xp, y, x, indices):
+    """The adjoint of gather_weighted in the weights: sums over the channels."""
+    return xp.stack(
+        [(y * _read(xp, x, indices, k)).sum(axis=1) for k in range(indices.shape[1])], axis=1
+    )
+
+
+def _to_y(g, weights, indices):
+    return gather_weighted(g, weights, indices)
+
+
+def _to_weights(g, x, indices):
+    return dot_gathered(g, x, indices)
+
+
+gather_weighted.vjp(
+    x=lambda g, weights, indices, x_shape: scatter_weighted(g, weights, indices, size=x_shape[2]),
+    weights=_to_weights,
+)
+scatter_weighted.vjp(y=_to_y, weights=lambda g, y, indices: dot_gathered(y, g, indices))
+dot_gathered.vjp(
+    y=lambda g, x, indices: gather_weighted(x, g, indices),
+    x=lambda g, y, indices, x_shape: scatter_weighted(y, g, indices, size=x_shape[2]),
+)
 
 
 # ------------------------------------------------------------------------------- tables

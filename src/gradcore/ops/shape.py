@@ -180,8 +180,9 @@ select.vjp(x=lambda g, key, x_shape: slice_backward(g, key=key, shape=x_shape))
 @view_op
 def diagonal(xp, x, *, offset, dim1, dim2):
     out = x.diagonal(offset, dim1, dim2)
-    if hasattr(out.flags, "writeable") and not out.flags.writeable and x.flags.writeable:
-        out.flags.writeable = True  # NumPy hands diagonals out read-only
+    flags = out.flags
+    if not getattr(flags, "writeable", True):  # NumPy hands diagonals out read-only
+        flags.writeable = x.flags.writeable
     return out
 
 
@@ -234,32 +235,23 @@ def can_view(array: Any, shape: Sequence[int]) -> bool:
 
 def infer_size(shape: Sequence[int], size: int) -> tuple[int, ...]:
     """``shape`` with its -1 filled in so that it holds ``size`` elements; else RuntimeError."""
-    known = 1
-    for n in shape:
-        if n < 0:
-            return _filled(tuple(shape), size)
-        known *= n
-    if known != size:
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
-    return tuple(shape)
+    if prod(shape) == size and min(shape, default=0) >= 0:
+        return tuple(shape)
+    return _filled(tuple(shape), size)
 
 
 def _filled(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     if shape.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
-    known = 1
-    for n in shape:
-        if n < -1:
-            raise RuntimeError(f"invalid shape dimension {n}")
-        known *= n if n != -1 else 1
-    if known == 0:
+    if shape and min(shape) < -1:
+        raise RuntimeError(f"invalid shape dimension {next(n for n in shape if n < -1)}")
+    known = prod([n for n in shape if n != -1])
+    if known == 0 and size == 0 and -1 in shape:
         raise RuntimeError(
-            f"cannot reshape tensor of {size} elements into shape {list(shape)} because the "
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
             "unspecified dimension size -1 can be any value and is ambiguous"
-            if size == 0
-            else f"shape '{list(shape)}' is invalid for input of size {size}"
         )
-    if size % known:
+    if known == 0 or size % known or -1 not in shape:
         raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
     return tuple([size // known if n == -1 else n for n in shape])
 

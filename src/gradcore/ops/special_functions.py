@@ -78,8 +78,9 @@ def _trigamma(xp: Any, x: Any) -> Any:
 
 def _zeta(xp: Any, x: Any, q: Any) -> Any:
     """The sum of (q + k) ** -x over k >= 0, by Euler and Maclaurin's formula."""
-    lowest = float(q.min()) if q.size else 1.0
-    steps = _STEPS + (math.ceil(-lowest) if -1e5 < lowest < 0 else 0)
+    # From the lowest q on, step by step, into where the formula holds: 1e5 steps at most.
+    reachable = xp.where((q > -1e5) & (q < 0), q, 0.0)
+    steps = _STEPS + (math.ceil(-float(reachable.min())) if q.size else 0)
     pole = (q <= 0) & (q == xp.floor(q))
     base = xp.where(pole, xp.ones_like(q), q)
     # A power of a negative number only exists for integers x.

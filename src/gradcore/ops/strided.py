@@ -44,6 +44,36 @@ def as_strided(xp, x, *, target, source):
     return _restrided(xp, flat[target[2] :], *target[:2])
 
 
+def may_overlap(array: Any) -> bool:
+    """Whether two elements of the array may share memory, as windows that overlap do."""
+    if array.flags.c_contiguous:
+        return False
+    reach = array.itemsize
+    for step, n in sorted(zip(array.strides, array.shape, strict=True)):
+        if n > 1:
+            if step < reach:
+                return True
+            reach += (n - 1) * step
+    return False
+
+
+def turns(xp: Any, array: Any) -> tuple[Any, Any]:
+    """How many elements before each one share its memory, and how many elements in all do.
+
+    Both are int64 in the shape of the array.
+    """
+    steps = tuple(s // array.itemsize for s in array.strides)
+    place = _positions(xp, (tuple(array.shape), steps, 0)).reshape(-1)
+    count = xp.arange(place.size)
+    order = (place * place.size + count).argsort()
+    place = place[order]
+    first = xp.searchsorted(place, place)
+    turn, sharers = xp.empty_like(count), xp.empty_like(count)
+    turn[order] = count - first
+    sharers[order] = xp.searchsorted(place, place, side="right") - first
+    return turn.reshape(array.shape), sharers.reshape(array.shape)
+
+
 def _positions(xp: Any, geometry: Geometry) -> Any:
     sizes, strides, offset = geometry
     positions = xp.full((1,) * len(sizes), offset, dtype="int64")
@@ -182,9 +212,10 @@ def unfold_windows(self, dimension, size, step):
     tensor([[0, 1, 2],
             [2, 3, 4]])
     """
-    ndim = self.ndim
+    shape = self._array.shape
+    ndim = len(shape)
     axis = normalize_dim(int_argument("unfold", "dimension", dimension, 1), ndim)
-    limit = self.shape[axis] if ndim else 1
+    limit = shape[axis] if ndim else 1
     if size > limit:
         raise RuntimeError(
             f"maximum size for tensor at dimension {axis} is {limit} but size is {size}"

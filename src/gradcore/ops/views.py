@@ -99,7 +99,10 @@ def unflatten(input, dim, sizes):
 @public
 def ravel(input):
     """The elements in one dimension."""
-    return reshape(input, (-1,)) if input.numel() else reshape(input, (0,))
+    array = require_tensor("ravel", "input", input)._array
+    if array.flags.c_contiguous:
+        return S.view(input, shape=(array.size,))
+    return reshape(input, (array.size,))
 
 
 @public
@@ -142,7 +145,7 @@ def swapaxes(input, axis0, axis1):
 @public
 def t(input):
     """The transpose of a matrix; tensors of fewer dimensions as they are."""
-    ndim = require_tensor("t", "input", input).ndim
+    ndim = require_tensor("t", "input", input)._array.ndim
     if ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
     return S.transpose(input, dim0=0, dim1=1) if ndim == 2 else S.view(input, shape=input.shape)

@@ -12,16 +12,25 @@ from . import (
     copy,
     index,
     loss,
+    nll,
+    nonzero,
     normalization,
     optim,
+    order_statistics,
     pool,
+    products,
     reduce,
+    resample,
+    sample,
     scan,
     softmax,
+    triangles,
+    views,
 )
 
 # Op name -> body with the op's signature (xp first); it may return NotImplemented to decline.
 OVERRIDES: dict[str, Callable[..., Any]] = {
+    "adaptive_max_pool": pool.adaptive_max_pool,
     "avg_pool": pool.avg_pool,
     "avg_pool_backward": pool.avg_pool_backward,
     "conv": conv.conv,
@@ -35,10 +44,18 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     **copy.OVERRIDES,
     **index.OVERRIDES,
     **loss.OVERRIDES,
+    **nll.OVERRIDES,
     **normalization.OVERRIDES,
+    **nonzero.OVERRIDES,
+    **order_statistics.OVERRIDES,
+    **products.OVERRIDES,
     **reduce.OVERRIDES,
+    **resample.OVERRIDES,
+    **sample.OVERRIDES,
     **scan.OVERRIDES,
     **softmax.OVERRIDES,
+    **triangles.OVERRIDES,
+    **views.OVERRIDES,
 }
 
 # Name -> fused update of many arrays in place (optimizer steps).

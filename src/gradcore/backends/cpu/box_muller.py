@@ -7,6 +7,9 @@ fused operation of the sine and that of the cosine are rounded once as well, thr
 99.92 % of the results are then PyTorch's bit for bit and the rest are within 2 ulp (1.6e7 draws;
 without the two fusions 1 % differ, by up to 3 ulp). float64 needs no such care: PyTorch calls the
 C library.
+
+It is 85 passes over half of the numbers. One takes 0.1 ns per element where all arrays start on a
+cache line, which is what `memory.empty` is for, and up to 0.2 elsewhere.
 """
 
 from __future__ import annotations
@@ -16,11 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.backends.cpu import memory
+
 __all__ = ["multiply_add", "transform_blocks"]
 
-_F32, _F64 = np.float32, np.float64
+_F32, _F64, _I32 = np.float32, np.float64, np.int32
 
-_SQRT_HALF_BITS = np.int32(0x3F3504F3)
+_SQRT_HALF_BITS = _I32(0x3F3504F3)
+_SIGN = _I32(-(2**31))
 _LOG_POLYNOMIAL = [
     _F32(coefficient)
     for coefficient in (
@@ -61,24 +67,29 @@ def transform_blocks(uniforms: np.ndarray, mean: float, std: float) -> np.ndarra
     """
     octets = uniforms.view(f"V{8 * uniforms.itemsize}").reshape(-1, 2)
     # Copies of whole octets: slices of 8 numbers would run NumPy's loops 8 numbers at a time.
-    first = np.ascontiguousarray(octets[:, 0]).view(uniforms.dtype)
-    second = np.ascontiguousarray(octets[:, 1]).view(uniforms.dtype)
-    two_pi = uniforms.dtype.type(2.0 * math.pi)
+    first, second = (_line(uniforms.size // 2, uniforms.dtype) for _ in range(2))
+    first.view(octets.dtype)[...] = octets[:, 0]
+    second.view(octets.dtype)[...] = octets[:, 1]
     np.subtract(uniforms.dtype.type(1), first, out=first)
+    second *= uniforms.dtype.type(2.0 * math.pi)
     if uniforms.dtype == _F32:
         log_first = _log(first)
-        sine, cosine = _sine_and_cosine(second * two_pi)
+        sine, cosine = _sine_and_cosine(second)
     else:
-        second *= two_pi
         log_first, sine, cosine = np.log(first), np.sin(second), np.cos(second)
     log_first *= uniforms.dtype.type(-2)
     radius = np.sqrt(log_first, out=log_first)
     cosine *= radius
     sine *= radius
-    result = np.empty_like(octets)
-    result[:, 0] = cosine.view(octets.dtype)
-    result[:, 1] = sine.view(octets.dtype)
-    return multiply_add(result.reshape(-1).view(uniforms.dtype), std, mean)
+    result = _line(uniforms.size, uniforms.dtype)
+    pairs = result.view(octets.dtype).reshape(octets.shape)
+    pairs[:, 0] = cosine.view(octets.dtype)
+    pairs[:, 1] = sine.view(octets.dtype)
+    return multiply_add(result, std, mean)
+
+
+def _line(size: int, dtype: Any) -> np.ndarray:
+    return memory.empty((size,), np.dtype(dtype))
 
 
 def multiply_add(values: np.ndarray, factor: float, term: float) -> np.ndarray:
@@ -89,7 +100,8 @@ def multiply_add(values: np.ndarray, factor: float, term: float) -> np.ndarray:
     factor, term = values.dtype.type(factor), values.dtype.type(term)
     if factor == 1 or term == 0:
         # One of the two operations is exact. Zeros keep their sign where there is no term.
-        values *= factor
+        if factor != 1:
+            values *= factor
         if term != 0:
             values += term
         return values
@@ -132,19 +144,23 @@ def _split(values: Any) -> tuple[Any, Any]:
 
 
 def _log(x: np.ndarray) -> np.ndarray:
-    """Cephes `logf` of positive normal float32 numbers."""
+    """Cephes `logf` of positive normal float32 numbers, which are overwritten."""
     # Counted from sqrt(1/2), the exponent bits are those of a mantissa in [sqrt(1/2), sqrt(2)).
-    bits = x.view(np.int32) - _SQRT_HALF_BITS
-    exponent = (bits >> 23).astype(_F32)
+    bits = x.view(_I32)
+    bits -= _SQRT_HALF_BITS
+    square = _line(x.size, _F32)
+    exponent = _line(x.size, _F32)
+    exponent[...] = np.right_shift(bits, 23, out=square.view(_I32))
     bits &= 0x007FFFFF
     bits += _SQRT_HALF_BITS
-    mantissa = bits.view(_F32)
+    mantissa = x
     mantissa -= _F32(1)
-    square = mantissa * mantissa
+    np.square(mantissa, out=square)
     value = _polynomial(_LOG_POLYNOMIAL, mantissa)
     value *= mantissa
     value *= square
-    value += exponent * _LOG2_SMALL
+    term = np.multiply(exponent, _LOG2_SMALL, out=_line(x.size, _F32))
+    value += term
     square *= _F32(0.5)
     value -= square
     value += mantissa
@@ -154,44 +170,58 @@ def _log(x: np.ndarray) -> np.ndarray:
 
 
 def _sine_and_cosine(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cephes `sinf` and `cosf` of float32 numbers in [0, 8192)."""
-    octant = (x * _FOUR_OVER_PI).astype(np.int32)
+    """Cephes `sinf` and `cosf` of float32 numbers in [0, 8192), which are overwritten."""
+    spare, octant = _line(x.size, _F32), _line(x.size, _I32)
+    np.copyto(octant, np.multiply(x, _FOUR_OVER_PI, out=spare), casting="unsafe")
     octant += 1
     octant &= ~1
     angle = octant.astype(_F32)
     for part in _MINUS_QUARTER_PI:
-        x += angle * part
-    square = x * x
+        x += np.multiply(angle, part, out=spare)
+    square = np.square(x, out=angle)
+    wide = _line(x.size, _F64)
     cosine = _polynomial(_COS_POLYNOMIAL, square)
     cosine *= square
-    cosine = _fused(cosine, square, square * _F32(-0.5))
+    _times_shifted(cosine, square, -0.5, wide)
     cosine += _F32(1)
     sine = _polynomial(_SIN_POLYNOMIAL, square)
     sine *= square
-    sine = _fused(sine, x, x)
-    _swap_where(octant & 2, sine.view(np.int32), cosine.view(np.int32))
-    # Bit 2 of the octant says whether the sine is negative, that of octant + 2 for the cosine.
-    sine.view(np.int32)[...] ^= (octant & 4) << 29
-    octant += 2
-    cosine.view(np.int32)[...] ^= (octant & 4) << 29
+    _times_shifted(sine, x, 1.0, wide)
+    _turn(octant, sine.view(_I32), cosine.view(_I32), spare.view(_I32))
     return sine, cosine
 
 
-def _swap_where(bit_1: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
-    """Swap the elements of `a` and `b` (int32) where `bit_1` is 2, not where it is 0.
+def _times_shifted(values: np.ndarray, x: np.ndarray, shift: float, wide: np.ndarray) -> None:
+    """`values * x + shift * x` in place, rounded once from float64 to float32."""
+    wide[...] = values
+    wide += shift
+    wide *= x
+    values[...] = wide
 
-    Exclusive ors, because `np.where` on random conditions takes 10 times as long.
+
+def _turn(octant: np.ndarray, sine: np.ndarray, cosine: np.ndarray, spare: np.ndarray) -> None:
+    """Swap both where bit 1 of the (even) octant is set, and give them its signs; all int32.
+
+    Bit 2 of the octant says whether the sine is negative, that of octant + 2 for the cosine: the
+    two differ where bit 1 is set. Exclusive ors, because `np.where` on random conditions takes 10
+    times as long.
     """
-    mask = bit_1 >> 1
-    np.negative(mask, out=mask)
-    mask &= a ^ b
-    a ^= mask
-    b ^= mask
+    swaps = np.left_shift(octant, 30, out=spare)
+    swaps >>= 31
+    octant <<= 29
+    octant &= _SIGN
+    change = np.bitwise_xor(sine, cosine)
+    change &= swaps
+    change ^= octant
+    sine ^= change
+    cosine ^= change
+    swaps &= _SIGN
+    cosine ^= swaps
 
 
 def _polynomial(coefficients: list[np.float32], x: np.ndarray) -> np.ndarray:
     """Horner's rule."""
-    value = x * coefficients[0]
+    value = np.multiply(x, coefficients[0], out=_line(x.size, _F32))
     value += coefficients[1]
     for coefficient in coefficients[2:]:
         value *= x

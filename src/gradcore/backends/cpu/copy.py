@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .half import to_half
 from .memory import empty
 from .threads import parallel_for
 
@@ -66,6 +67,19 @@ def contiguous(xp: Any, x: Array) -> Any:
 
 def clone(xp: Any, x: Array) -> Any:
     return contiguous(xp, x) if x.flags.c_contiguous else NotImplemented
+
+
+def to_dtype(xp: Any, x: Array, *, dtype: np.dtype) -> Any:
+    if x.size < 2 * _GRAIN or (x.dtype.kind == "c" and dtype.kind != "c"):
+        return NotImplemented
+    if not x.flags.c_contiguous:
+        return NotImplemented  # the generic body keeps the order of the axes
+    out = empty(x.shape, dtype)
+    if x.dtype == np.float32 and dtype == np.float16:
+        to_half(x, out)
+    else:
+        copy_into(out, x)
+    return out
 
 
 def reshape_copy(xp: Any, x: Array, *, shape: tuple[int, ...]) -> Any:
@@ -147,4 +161,5 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     "pad": pad,
     "reshape_copy": reshape_copy,
     "stack": stack,
+    "to_dtype": to_dtype,
 }

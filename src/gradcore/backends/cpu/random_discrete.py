@@ -147,15 +147,27 @@ def multinomial(
     rows = np.atleast_2d(probabilities)
     if rows.shape[0] == 0:
         return np.empty((0, num_samples), np.int64)
-    if not (np.all(rows >= 0) and np.all(np.isfinite(rows))):
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if np.any(rows.sum(axis=1) == 0):
-        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    if replacement and num_samples > 1:
+    several = replacement and num_samples > 1
+    _check_weights(rows, several)
+    if several:
         chosen = _search_cumulated(rows, stream, num_samples)
     else:
         chosen = _race_exponentials(rows, stream, num_samples)
     return chosen.reshape(*probabilities.shape[:-1], num_samples)
+
+
+def _check_weights(rows: np.ndarray, several: bool) -> None:
+    """RuntimeError for weights that are none; PyTorch's two algorithms word it differently."""
+    invalid = "invalid multinomial distribution (encountering probability entry "
+    if not np.all(rows >= 0):
+        word = f"{invalid}< 0)" if several else ""
+    elif not np.all(np.isfinite(rows)):
+        word = f"{invalid}= infinity or NaN)" if several else ""
+    elif np.any(rows.sum(axis=1) == 0):
+        word = "invalid multinomial distribution (sum of probabilities <= 0)"
+    else:
+        return
+    raise RuntimeError(word or "probability tensor contains either `inf`, `nan` or element < 0")
 
 
 def check_multinomial(probabilities: Any, num_samples: int, replacement: bool) -> None:

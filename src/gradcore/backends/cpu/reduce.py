@@ -185,6 +185,16 @@ def mean(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
     return total.astype(x.dtype) if is_half(x.dtype) else total
 
 
+def nansum(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
+    """The sum over `axes` with nan counted as 0; a sum that is a number had none."""
+    total = sum(xp, x, axes=axes, keepdims=keepdims)
+    if not np.isnan(total).any():
+        return total
+    numbers = x.copy()
+    np.copyto(numbers, 0, where=np.isnan(x))
+    return sum(xp, numbers, axes=axes, keepdims=keepdims)
+
+
 def prod(xp: Any, x: np.ndarray, *, axes: Axes, keepdims: bool) -> np.ndarray:
     """The product over `axes`; of integers and bools in int64."""
     dtype = _sum_dtype(x)
@@ -279,6 +289,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     "aminmax": aminmax,
     "any": any,
     "mean": mean,
+    "nansum": nansum,
     "prod": prod,
     "sum": sum,
 }

@@ -14,6 +14,7 @@ import numpy as np
 from . import memory
 from .blocks import (
     as_lines,
+    direct_broadcast,
     exponential_sums,
     is_half,
     map_lines,
@@ -24,9 +25,10 @@ from .blocks import (
 from .reduce import accurate_sum
 
 _FLOAT32 = np.dtype(np.float32)
-# Smaller arrays are one tile; a thread takes at least half of that, for which it needs 35 us.
+# Smaller arrays are one tile.
 _SMALL = 65_536
-_GRAIN = 32_768
+# Elements that are worth waking a thread for.
+_GRAIN = 500_000
 
 
 def _by_tiles(kernel: Callable[..., None], arrays: tuple[np.ndarray, ...], axis: int) -> Any:
@@ -48,7 +50,8 @@ def _by_tiles(kernel: Callable[..., None], arrays: tuple[np.ndarray, ...], axis:
             kernel(*(tile.astype(_FLOAT32) for tile in tiles), result)
             target[...] = result
         else:
-            kernel(*tiles, target)
+            with direct_broadcast(target.shape[-1]):
+                kernel(*tiles, target)
 
     if out.size > _SMALL:
         map_lines(work, out.shape, _GRAIN)

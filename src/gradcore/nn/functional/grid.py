@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
+import math
+import operator
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from ...ops.operand import require_tensor
 from ...ops.registry import FUNCTIONS
+from ...ops.resample import gather_weighted
 
 _DEFAULT_CHANGED = (
     "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. "
@@ -21,6 +24,9 @@ def affine_grid(theta: Any, size: Any, align_corners: bool | None = None) -> Any
 
     Shapes: theta (N, 2, 3) with size (N, C, H, W) to (N, H, W, 2); theta (N, 3, 4) with size
     (N, C, D, H, W) to (N, D, H, W, 3). Coordinates run from -1 to 1, x first.
+
+    >>> F.affine_grid(torch.eye(2, 3).unsqueeze(0), (1, 1, 1, 2), False).tolist()
+    [[[[-0.5, 0.0], [0.5, 0.0]]]]
     """
     if align_corners is None:
         warnings.warn(_DEFAULT_CHANGED, stacklevel=2)
@@ -78,6 +84,10 @@ def grid_sample(
         mode: "bilinear", "nearest" or (4-D only) "bicubic".
         padding_mode: what lies outside: "zeros", the nearest "border", or its "reflection".
         align_corners: -1 and 1 are the centers of the outermost elements, not their edges.
+
+    >>> image = torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]])
+    >>> F.grid_sample(image, torch.zeros(1, 1, 1, 2), align_corners=False)
+    tensor([[[[1.5000]]]])
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
@@ -166,55 +176,63 @@ class _Sampler:
         held = FUNCTIONS["nan_to_num"](x.detach(), -1.0).clamp(0.0, n - 1.0)
         return FUNCTIONS["where"](inside, x, held)
 
-    def _read(self, positions: list[Any]) -> Any:
-        """The elements at integral positions (one tensor (N, P) per dimension): (N, C, P)."""
-        index: Any = None
-        valid: Any = None
-        for x, n in reversed(list(zip(positions, self.sizes, strict=True))):
-            x = x.detach()
-            inside = (x >= 0) & (x <= n - 1)
-            valid = inside if valid is None else valid & inside
-            held = FUNCTIONS["where"](inside, x, 0.0).long()
-            index = held if index is None else index * n + held
-        batch, channels = self.shape[:2]
-        spread = index.unsqueeze(1).expand((batch, channels, index.shape[1]))
-        return self.flat.gather(2, spread).masked_fill(~valid.unsqueeze(1), 0)
+    def _offsets(self, x: Any, axis: int) -> Any:
+        """What whole positions along an axis add to the place in ``flat``.
 
-    def _shaped(self, values: Any) -> Any:
-        return values.reshape(self.shape)
+        One outside adds so little that no other axis can make up for it: the sum is negative.
+        """
+        x, n = x.detach(), self.sizes[axis]
+        stride, total = math.prod(self.sizes[:axis]), math.prod(self.sizes)
+        inside = (x >= 0) & (x <= n - 1)
+        where = FUNCTIONS["where"]
+        return where(inside, where(inside, x, 0.0).long() * stride, -total)
+
+    def _sum(self, positions: list[list[Any]], weights: list[list[Any]]) -> Any:
+        """The sum of the elements at all combinations of positions, weighted by the products.
+
+        Both lists have for each axis some tensors (N, P); the result is (N, C, P).
+        """
+        stack = FUNCTIONS["stack"]
+        offsets = [self._offsets(stack(along, 1), a) for a, along in enumerate(positions)]
+        factors = [stack(along, 1) for along in weights]
+        indices, products = _combined(operator.add, offsets), _combined(operator.mul, factors)
+        return gather_weighted(self.flat, products, indices).reshape(self.shape)
 
     def nearest(self) -> Any:
-        places = [self._bounded(x, n) for x, n in zip(self.raw, self.sizes, strict=True)]
-        values = self._read([x.detach().round() for x in places])
-        for x in places:
-            if x.requires_grad:  # PyTorch's gradient is zero, not missing
-                values = values + ((x - x.detach()) * 0).unsqueeze(1)
-        return self._shaped(values)
+        raw = [x.detach() for x in self.raw]
+        places = [self._bounded(x, n) for x, n in zip(raw, self.sizes, strict=True)]
+        ones = FUNCTIONS["ones_like"](places[0])
+        values = self._sum([[x.round()] for x in places], [[ones]])
+        for x in self.raw:
+            if x.requires_grad:  # PyTorch's gradients are zero, not missing, in any order
+                constant = FUNCTIONS["masked_fill"](x, FUNCTIONS["ones_like"](x).bool(), 1.0)
+                values = values * constant.reshape((len(x), 1, *self.shape[2:]))
+        return values
 
     def linear(self) -> Any:
         places = [self._bounded(x, n) for x, n in zip(self.raw, self.sizes, strict=True)]
         floors = [x.detach().floor() for x in places]
-        total = 0
-        for corner in itertools.product((0, 1), repeat=len(places)):
-            weight = 1
-            for x, low, side in zip(places, floors, corner, strict=True):
-                weight = weight * (x - low if side else low + 1 - x)
-            at = [low + side for low, side in zip(floors, corner, strict=True)]
-            total = total + self._read(at) * weight.unsqueeze(1)
-        return self._shaped(total)
+        sides = [[low, low + 1] for low in floors]
+        weights = [[high - x, x - low] for x, (low, high) in zip(places, sides, strict=True)]
+        return self._sum(sides, weights)
 
     def cubic(self) -> Any:
         floors = [x.detach().floor() for x in self.raw]
         weights = [_cubic_weights(x - low) for x, low in zip(self.raw, floors, strict=True)]
-        total = 0
-        for i, j in itertools.product(range(4), repeat=2):
-            at = [
-                self._bounded(low + (k - 1), n).detach()
-                for low, k, n in zip(floors, (i, j), self.sizes, strict=True)
-            ]
-            weight = weights[0][i] * weights[1][j]
-            total = total + self._read(at) * weight.unsqueeze(1)
-        return self._shaped(total)
+        sides = [
+            [self._bounded(low + (k - 1), n) for k in range(4)]
+            for low, n in zip(floors, self.sizes, strict=True)
+        ]
+        return self._sum(sides, weights)
+
+
+def _combined(function: Callable[[Any, Any], Any], tables: list[Any]) -> Any:
+    """``function`` of all combinations of rows: tables (N, K1, P), (N, K2, P) to (N, K1 K2, P)."""
+    result = tables[0]
+    for table in tables[1:]:
+        pairs = function(result.unsqueeze(2), table.unsqueeze(1))
+        result = pairs.flatten(1, 2)
+    return result
 
 
 def _reflect(x: Any, low: float, high: float) -> Any:

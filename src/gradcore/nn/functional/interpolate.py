@@ -41,6 +41,9 @@ def interpolate(
     Raises:
         ValueError: arguments that contradict each other.
         NotImplementedError: a mode for another rank.
+
+    >>> F.interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
     """
     require_tensor("interpolate", "input", input)
     if mode in (*_NEAREST, "area"):
@@ -163,13 +166,20 @@ def _resized(input: Any, mode: str, tables: list[R.Taps]) -> Any:
             f"\"compute_indices_weights_{mode}\" not implemented for '{name_of(dtype)}'"
         )
     x = input.float() if integers else input
-    for axis, taps in enumerate(tables, 2):
+    for axis, taps in sorted(enumerate(tables, 2), key=_order):
         if mode not in _NEAREST and taps.is_identity:
             continue
         x = R.resample(x, axis=axis, taps=taps)
     if integers:
         return x.round().clamp(0, 255).to(input.dtype)
     return x.clone() if x is input else x
+
+
+def _order(axis_and_taps: tuple[int, R.Taps]) -> tuple[bool, int]:
+    """Shrinking axes come first; the last axis, the slow one, where the array is smallest."""
+    axis, taps = axis_and_taps
+    grows = taps.outputs > taps.inputs
+    return grows, -axis if grows else axis
 
 
 # ------------------------------------------------------------------------- old names
@@ -189,18 +199,30 @@ def upsample(
     mode: str = "nearest",
     align_corners: bool | None = None,
 ) -> Any:
-    """The old name of :func:`interpolate`."""
+    """The old name of :func:`interpolate`.
+
+    >>> F.upsample(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
     _warn("upsample")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
-    """``interpolate(mode="nearest")``."""
+    """``interpolate(mode="nearest")``.
+
+    >>> F.upsample_nearest(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
     _warn("upsample_nearest")
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
-    """``interpolate(mode="bilinear", align_corners=True)``."""
+    """``interpolate(mode="bilinear", align_corners=True)``.
+
+    >>> F.upsample_bilinear(torch.tensor([[[[1.0, 3.0]]]]), size=(1, 3))
+    tensor([[[[1., 2., 3.]]]])
+    """
     _warn("upsample_bilinear")
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
