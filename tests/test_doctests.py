@@ -12,7 +12,13 @@ import pytest
 import gradcore
 from gradcore.ops.registry import FUNCTIONS, METHODS
 
-MODULES = "fft func linalg nn nn.functional optim signal.windows special utils.data".split()
+MODULES = """
+    fft func linalg masked nn nn.functional nn.grad nn.init nn.utils nn.utils.rnn optim
+    optim.lr_scheduler optim.swa_utils signal.windows special utils.data
+""".split()
+# Of these every function has an example, and of NAMED also every class.
+COMPLETE = ["fft", "linalg", "masked", "nn.functional", "nn.grad", "signal.windows", "special"]
+NAMED = ["nn", "nn.utils.rnn", "optim", "optim.lr_scheduler", "optim.swa_utils", "utils.data"]
 # A GPU or a package beyond NumPy, which need not be there, is all that these are about.
 WITHOUT_EXAMPLE = {"cuda", "pin_memory", "bfloat16"}
 
@@ -87,12 +93,13 @@ def test_every_public_function_has_an_example():
     assert without == WITHOUT_EXAMPLE
 
 
-@pytest.mark.parametrize("path", ["fft", "linalg", "signal.windows", "special"])
-def test_every_function_of_a_submodule_has_an_example(path):
-    public = [(name, f) for name, f in in_modules() if name.startswith(f"{path}.")]
-    functions = [(name, f) for name, f in public if not isinstance(f, type)]
-    assert functions
-    assert [name for name, f in functions if ">>>" not in (f.__doc__ or "")] == []
+@pytest.mark.parametrize("path", COMPLETE + NAMED)
+def test_everything_in_a_submodule_has_an_example(path):
+    public = [(name, thing) for name, thing in in_modules() if name.rpartition(".")[0] == path]
+    if path in COMPLETE:
+        public = [(name, thing) for name, thing in public if not isinstance(thing, type)]
+    assert public
+    assert [name for name, thing in public if ">>>" not in (thing.__doc__ or "")] == []
 
 
 def test_inplace_twins_belong_to_functions_with_examples():

@@ -61,17 +61,25 @@ from .ops import (  # noqa: F401  (importing registers the operations)
     views as _views,
 )
 from .tensor import (  # noqa: F401
+    activations as _tensor_activations,
     choosing as _tensor_choosing,
     conversion as _tensor_conversion,
     copies as _tensor_copies,
     creation as _tensor_creation,
+    differences as _tensor_differences,
+    discrete as _tensor_discrete,
     factories as _tensor_factories,
+    hostwise as _tensor_hostwise,
     indexing as _tensor_indexing,
     inplace as _tensor_inplace,
     legacy as _tensor_legacy,
     low_rank as _tensor_low_rank,
+    memory as _tensor_memory,
+    older as _tensor_older,
     pointwise as _tensor_pointwise,
     random as _tensor_random,
+    segments as _tensor_segments,
+    spaced as _tensor_spaced,
     splitting as _tensor_splitting,
     statistics as _tensor_statistics,
     triangles as _tensor_triangles,
@@ -91,11 +99,14 @@ __version__ = "0.1.0"
 globals().update({name: f for name, f in _FUNCTIONS.items() if not name.startswith("_")})
 
 _SUBMODULES = (
-    "cuda", "fft", "func", "hub", "linalg", "nn", "optim", "random", "serialization", "signal",
-    "special", "summary", "utils", "vision",
+    "cuda", "fft", "func", "hub", "linalg", "masked", "nn", "optim", "random", "serialization",
+    "signal", "special", "summary", "types", "utils", "version", "vision",
 )  # fmt: skip
 # Names of the package that live in a submodule which loads on first use.
-_FROM_SUBMODULES = {"load": "serialization", "save": "serialization", "vmap": "func"}
+_FROM_SUBMODULES = {
+    "TypedStorage": "serialization", "UntypedStorage": "serialization", "load": "serialization",
+    "save": "serialization", "vmap": "func",
+}  # fmt: skip
 
 __all__ = sorted(
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from collections import OrderedDict
 
@@ -314,3 +315,18 @@ def test_state_dict_hooks():
     net.load_state_dict(state)
     assert float(net.bias) == 7.0
     assert calls == [("pre", ""), ("post", [[], []])]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_forked_processes_share_the_memory_of_a_shared_model():
+    model = nn.Linear(2, 1, bias=False).share_memory()
+    assert model.weight.is_shared()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:  # writes where the parent reads, and tells so
+        model.weight.data.fill_(7.0)
+        os.write(writer, b"x")
+        os._exit(0)
+    os.read(reader, 1)
+    os.waitpid(child, 0)
+    assert model.weight.tolist() == [[7.0, 7.0]]

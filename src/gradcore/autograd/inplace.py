@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..backends.registry import backend_of, write
 from ..backends.registry import new as new_array
-from ..backends.registry import write
-from ..ops.op import Op
+from ..ops.op import OPS, Op
 from ..ops.pointwise import add, div, mul, sub
 from ..ops.promotion import can_cast, name_of
 from ..ops.shape import clone
+from ..ops.strided import may_overlap, turns
 from .node import OpNode
 from .state import state
-from .variable import INFERENCE_WRITTEN, InferenceCounter, TensorBase, version_counter
+from .variable import INFERENCE_WRITTEN, InferenceCounter, TensorBase, version_counter, wrap
 from .views import forbidden_write, rebase, refresh, same_history, set_history
 
 LEAF_MESSAGE = "a leaf Variable that requires grad is being used in an in-place operation."
@@ -51,24 +52,32 @@ def writable(array: Any) -> Any:
     """``array`` if it can be written; expanded memory raises PyTorch's error."""
     flags = getattr(array, "flags", None)
     if flags is not None and not getattr(flags, "writeable", True):
-        if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
-            raise RuntimeError(
-                "unsupported operation: more than one element of the written-to tensor refers to "
-                "a single memory location. Please clone() the tensor before performing the "
-                "operation."
-            )
+        refuse_expanded(array)
         array.flags.writeable = True
     return array
+
+
+def refuse_expanded(array: Any) -> None:
+    """PyTorch's error for an array with a dimension along which all elements are one."""
+    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to "
+            "a single memory location. Please clone() the tensor before performing the "
+            "operation."
+        )
 
 
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The method ``f_`` of a function ``f``."""
     direct = _DIRECT.get(name)
+    pointwise = getattr(OPS.get(function.__name__), "pointwise", False)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         needed = any(map(requires_grad, (*args, *kwargs.values())))
         check_writable(self, needed)
         recorded = state.grad_enabled and (needed or self._rg)
+        if self._base is not None and pointwise and may_overlap(self._array):
+            return _write_in_turns(self, function, args, kwargs)
         if direct is not None and not recorded and len(args) == 1 and not kwargs:
             if _write_directly(direct, self, args[0]):
                 return self
@@ -110,6 +119,34 @@ def _write_directly(op: Op, self: TensorBase, other: Any) -> bool:
     kernel(x, y, out=writable(x))
     bump(self)
     return True
+
+
+def _write_in_turns(self: Any, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+    """``self.f_()`` where elements share memory: each is computed from what the last one left.
+
+    So does PyTorch, which goes through the elements one by one. Its gradient is as if each had
+    been written once, which the mean over those that share it gives.
+    """
+    array = self._array
+    refuse_expanded(array)
+    backend = backend_of(array)
+    with backend.on(backend.device_of(array)):
+        turn, sharers = turns(backend.xp, array)
+        old = same_history(self)
+        before = mul(old, wrap((1 / sharers).astype(array.dtype)))
+        before._array = old._array = clone(array)
+        before._vc = None
+        assign(self, function(before, *args, **kwargs))
+        write(array, old._array)
+        previous = state.grad_enabled
+        state.update(grad_enabled=False)
+        try:
+            for k in range(int(turn.max()) + 1 if turn.size else 0):
+                new = function(wrap(array), *args, **kwargs)._array
+                array[turn == k] = new[turn == k]
+        finally:
+            state.update(grad_enabled=previous)
+    return self
 
 
 def requires_grad(value: Any) -> bool:

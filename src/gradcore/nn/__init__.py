@@ -1,6 +1,7 @@
 """Networks: parameters, modules, layers, losses, initial values (``torch.nn``)."""
 
 from . import functional as functional
+from . import grad as grad
 from . import init as init
 from . import modules as modules
 from . import parallel as parallel

@@ -40,7 +40,11 @@ def skipped() -> Iterator[None]:
 
 
 def calculate_gain(nonlinearity: str, param: Any = None) -> float:
-    """The recommended gain for a nonlinearity; ``param`` is leaky_relu's negative slope."""
+    """The recommended gain for a nonlinearity; ``param`` is leaky_relu's negative slope.
+
+    >>> nn.init.calculate_gain("leaky_relu", 0.2)
+    1.3867504905630728
+    """
     if nonlinearity in _LINEAR or nonlinearity == "sigmoid":
         return 1
     if nonlinearity == "tanh":
@@ -58,36 +62,61 @@ def calculate_gain(nonlinearity: str, param: Any = None) -> float:
 
 
 def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:
-    """Numbers of [a, b), evenly distributed."""
+    """Numbers of [a, b), evenly distributed.
+
+    >>> nn.init.uniform_(torch.empty(100), 2.0, 3.0).floor().unique()
+    tensor([2.])
+    """
     with no_grad():
         return tensor if _skipping else tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
-    """Normal numbers."""
+    """Normal numbers.
+
+    >>> nn.init.normal_(torch.empty(3), mean=5.0, std=0.0)
+    tensor([5., 5., 5.])
+    """
     with no_grad():
         return tensor if _skipping else tensor.normal_(mean, std, generator=generator)
 
 
 def constant_(tensor: Any, val: float) -> Any:
-    """One value everywhere."""
+    """One value everywhere.
+
+    >>> nn.init.constant_(torch.empty(2), 0.5)
+    tensor([0.5000, 0.5000])
+    """
     with no_grad():
         return tensor if _skipping else tensor.fill_(val)
 
 
 def ones_(tensor: Any) -> Any:
-    """Ones."""
+    """Ones.
+
+    >>> nn.init.ones_(torch.empty(2))
+    tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: Any) -> Any:
-    """Zeros."""
+    """Zeros.
+
+    >>> nn.init.zeros_(torch.empty(2))
+    tensor([0., 0.])
+    """
     with no_grad():
         return tensor if _skipping else tensor.zero_()
 
 
 def eye_(tensor: Any) -> Any:
-    """The identity matrix, cut to the tensor's shape; ValueError unless it has 2 dimensions."""
+    """The identity matrix, cut to the tensor's shape; ValueError unless it has 2 dimensions.
+
+    >>> nn.init.eye_(torch.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
@@ -97,7 +126,11 @@ def eye_(tensor: Any) -> Any:
 
 
 def dirac_(tensor: Any, groups: int = 1) -> Any:
-    """A convolution weight that passes channels on unchanged, in each of ``groups`` groups."""
+    """A convolution weight that passes channels on unchanged, in each of ``groups`` groups.
+
+    >>> nn.init.dirac_(torch.empty(1, 1, 3))
+    tensor([[[0., 1., 0.]]])
+    """
     if tensor.dim() not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     sizes = tuple(tensor.shape)
@@ -132,7 +165,11 @@ def _calculate_correct_fan(tensor: Any, mode: str) -> int:
 
 
 def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Any:
-    """Uniform with variance 2 * gain² / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+    """Uniform with variance 2 * gain² / (fan_in + fan_out) (Glorot and Bengio, 2010).
+
+    >>> nn.init.xavier_uniform_(torch.empty(2, 4)).abs().max() <= 1
+    tensor(True)
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
     bound = math.sqrt(3.0) * std
@@ -140,7 +177,11 @@ def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Any = None) -> An
 
 
 def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Any:
-    """Normal with variance 2 * gain² / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+    """Normal with variance 2 * gain² / (fan_in + fan_out) (Glorot and Bengio, 2010).
+
+    >>> nn.init.xavier_normal_(torch.empty(2, 4)).shape
+    torch.Size([2, 4])
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
     return normal_(tensor, 0.0, std, generator)
@@ -162,7 +203,11 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Any:
-    """Uniform with variance gain² / fan (He et al., 2015); ``a``: leaky_relu's slope."""
+    """Uniform with variance gain² / fan (He et al., 2015); ``a``: leaky_relu's slope.
+
+    >>> nn.init.kaiming_uniform_(torch.empty(2, 6)).abs().max() <= 1
+    tensor(True)
+    """
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     if std is None:
         return tensor
@@ -177,7 +222,11 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Any:
-    """Normal with variance gain² / fan (He et al., 2015); ``a``: leaky_relu's slope."""
+    """Normal with variance gain² / fan (He et al., 2015); ``a``: leaky_relu's slope.
+
+    >>> nn.init.kaiming_normal_(torch.empty(2, 4), nonlinearity="relu").shape
+    torch.Size([2, 4])
+    """
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     return tensor if std is None else normal_(tensor, 0, std, generator)
 
@@ -194,7 +243,11 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Any = None,
 ) -> Any:
-    """Normal numbers, those outside [a, b] drawn again."""
+    """Normal numbers, those outside [a, b] drawn again.
+
+    >>> nn.init.trunc_normal_(torch.empty(100), a=-1.0, b=1.0).abs().max() <= 1
+    tensor(True)
+    """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
@@ -248,7 +301,12 @@ def _reject_by_density(tensor: Any, mean: float, std: float, a: float, b: float,
 
 def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
     """A (semi-)orthogonal matrix times ``gain`` (Saxe et al., 2013); more dimensions are
-    flattened into the second. ValueError for fewer than 2 dimensions."""
+    flattened into the second. ValueError for fewer than 2 dimensions.
+
+    >>> w = nn.init.orthogonal_(torch.empty(2, 3))
+    >>> torch.allclose(w @ w.T, torch.eye(2), atol=1e-5)
+    True
+    """
     if tensor.dim() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if tensor.numel() == 0:
@@ -271,7 +329,11 @@ def _qr(matrix: Any) -> Any:
 
 
 def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Any = None) -> Any:
-    """Normal numbers with a fraction ``sparsity`` of each column set to zero (Martens, 2010)."""
+    """Normal numbers with a fraction ``sparsity`` of each column set to zero (Martens, 2010).
+
+    >>> (nn.init.sparse_(torch.empty(4, 3), sparsity=0.25) == 0).sum(0)
+    tensor([1, 1, 1])
+    """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape

@@ -51,6 +51,9 @@ class Parameter(Tensor, metaclass=_Flagged):
     Raises:
         TypeError: ``data`` is no tensor.
         RuntimeError: ``requires_grad`` for an integer or bool tensor.
+
+    >>> nn.Parameter(torch.zeros(2)).requires_grad
+    True
     """
 
     __slots__ = ()
@@ -115,6 +118,9 @@ class Buffer(Tensor, metaclass=_Flagged):
         persistent: whether it is part of ``state_dict()``.
 
     As in PyTorch, the object made is a plain tensor that carries a flag.
+
+    >>> nn.Buffer(torch.zeros(2)).persistent
+    True
     """
 
     __slots__ = ()
@@ -253,7 +259,11 @@ def is_lazy(param: Any) -> bool:
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
-    """A parameter whose shape is not known yet; see :class:`UninitializedTensorMixin`."""
+    """A parameter whose shape is not known yet; see :class:`UninitializedTensorMixin`.
+
+    >>> nn.UninitializedParameter().requires_grad
+    True
+    """
 
     __slots__ = ()
     cls_to_become = Parameter
@@ -270,7 +280,11 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: igno
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
-    """A buffer whose shape is not known yet; see :class:`UninitializedTensorMixin`."""
+    """A buffer whose shape is not known yet; see :class:`UninitializedTensorMixin`.
+
+    >>> nn.UninitializedBuffer().requires_grad
+    False
+    """
 
     __slots__ = ()
     cls_to_become = Tensor

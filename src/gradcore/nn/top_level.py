@@ -7,57 +7,109 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.inplace import inplace
 from . import functional as F
 from .functional import (
     bilinear,
     celu_,
     channel_shuffle,
+    conv_tbc,
     cosine_similarity,
-    hardshrink,
     max_pool1d_with_indices,
     native_channel_shuffle,
     pairwise_distance,
     pdist,
     pixel_shuffle,
     pixel_unshuffle,
-    prelu,
     rms_norm,
     rrelu_,
     selu_,
     threshold_,
 )
+from .top_level_losses import (
+    affine_grid_generator,
+    binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    ctc_loss,
+    embedding_renorm_,
+    grid_sampler,
+    grid_sampler_2d,
+    grid_sampler_3d,
+    hinge_embedding_loss,
+    kl_div,
+    margin_ranking_loss,
+    norm_except_dim,
+    poisson_nll_loss,
+    triplet_margin_loss,
+)
+from .top_level_recurrent import (
+    gru,
+    gru_cell,
+    lstm,
+    lstm_cell,
+    rnn_relu,
+    rnn_relu_cell,
+    rnn_tanh,
+    rnn_tanh_cell,
+)
 
 __all__ = [
     "adaptive_max_pool1d",
+    "affine_grid_generator",
     "alpha_dropout",
+    "alpha_dropout_",
     "batch_norm",
     "bilinear",
+    "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
     "channel_shuffle",
+    "conv_tbc",
+    "convolution",
+    "cosine_embedding_loss",
     "cosine_similarity",
+    "ctc_loss",
     "dropout",
+    "dropout_",
     "embedding",
+    "embedding_renorm_",
     "feature_alpha_dropout",
+    "feature_alpha_dropout_",
     "feature_dropout",
+    "feature_dropout_",
+    "grid_sampler",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
     "group_norm",
-    "hardshrink",
+    "gru",
+    "gru_cell",
+    "hinge_embedding_loss",
     "instance_norm",
+    "kl_div",
     "layer_norm",
+    "lstm",
+    "lstm_cell",
+    "margin_ranking_loss",
     "max_pool1d_with_indices",
     "native_channel_shuffle",
+    "norm_except_dim",
     "pairwise_distance",
     "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
-    "prelu",
+    "poisson_nll_loss",
     "rms_norm",
+    "rnn_relu",
+    "rnn_relu_cell",
+    "rnn_tanh",
+    "rnn_tanh_cell",
     "rrelu",
     "rrelu_",
     "selu",
     "selu_",
     "threshold",
     "threshold_",
+    "triplet_margin_loss",
 ]
 NAMES = frozenset(__all__)
 
@@ -112,6 +164,22 @@ def feature_dropout(input: Any, p: float, train: bool) -> Any:
     return input * F.dropout(input.detach().new_ones(shape), p)
 
 
+def _drop_in_place(function: Any) -> Any:
+    """``f_(input, p, train)``."""
+
+    def call(input: Any, p: float, train: bool) -> Any:
+        return inplace(function, f"{function.__name__}_")(input, p, train)
+
+    call.__name__ = call.__qualname__ = f"{function.__name__}_"
+    call.__doc__ = f":func:`{function.__name__}` in place."
+    return call
+
+
+dropout_, alpha_dropout_, feature_dropout_, feature_alpha_dropout_ = map(
+    _drop_in_place, (dropout, alpha_dropout, feature_dropout, feature_alpha_dropout)
+)
+
+
 def embedding(
     weight: Any,
     indices: Any,
@@ -124,6 +192,25 @@ def embedding(
     return F.embedding(
         indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse
     )
+
+
+def convolution(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+) -> Any:
+    """``nn.functional.conv1d`` to ``conv3d``, or ``conv_transpose1d`` to ``conv_transpose3d``."""
+    n = weight.ndim - 2
+    if transposed:
+        function = getattr(F, f"conv_transpose{n}d")
+        return function(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return getattr(F, f"conv{n}d")(input, weight, bias, stride, padding, dilation, groups)
 
 
 def batch_norm(

@@ -27,6 +27,12 @@ class Adadelta(PerParameter):
 
     Raises:
         ValueError: options out of range.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.Adadelta([x], lr=1.0).step()
+    >>> x.data
+    tensor([ 0.9968, -1.9968])
     """
 
     def __init__(

@@ -34,6 +34,12 @@ class Adafactor(PerParameter):
 
     Raises:
         ValueError: options out of range.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.Adafactor([x], lr=0.1).step()
+    >>> x.data
+    tensor([ 0.8419, -1.8419])
     """
 
     _later_options = {"foreach": None}

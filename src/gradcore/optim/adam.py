@@ -46,6 +46,12 @@ class Adam(Optimizer):
 
     Raises:
         ValueError: options out of range.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.Adam([x], lr=0.1).step()
+    >>> x.data
+    tensor([ 0.9000, -1.9000])
     """
 
     def __init__(
@@ -238,6 +244,12 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (arXiv 1711.05101): ``p`` shrinks by ``lr * weight_decay``.
 
     Arguments as in :class:`Adam`; weight_decay is 0.01.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.AdamW([x], lr=0.1).step()
+    >>> x.data
+    tensor([ 0.8990, -1.8980])
     """
 
     def __init__(

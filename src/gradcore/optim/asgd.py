@@ -31,6 +31,12 @@ class ASGD(PerParameter):
 
     Raises:
         ValueError: options out of range.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.ASGD([x], lr=0.1).step()
+    >>> x.data
+    tensor([ 0.8000, -1.6000])
     """
 
     def __init__(

@@ -35,6 +35,16 @@ class LBFGS(Optimizer):
 
     Raises:
         ValueError: a negative ``lr``, or more than one group.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> optimizer = torch.optim.LBFGS([x], line_search_fn="strong_wolfe")
+    >>> def closure():
+    ...     optimizer.zero_grad()
+    ...     loss = x.square().sum()
+    ...     loss.backward()
+    ...     return loss
+    >>> optimizer.step(closure)
+    tensor(5., grad_fn=<SumBackward0>)
     """
 
     def __init__(

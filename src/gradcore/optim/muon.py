@@ -31,6 +31,12 @@ class Muon(PerParameter):
 
     Raises:
         ValueError: options out of range, parameters that are no matrices.
+
+    >>> w = nn.Parameter(torch.eye(2))
+    >>> (3 * w).sum().backward()
+    >>> torch.optim.Muon([w], lr=0.1, weight_decay=0.0).step()
+    >>> w.shape
+    torch.Size([2, 2])
     """
 
     _later_options: dict[str, Any] = {}

@@ -29,6 +29,12 @@ class NAdam(PerParameter):
 
     Raises:
         ValueError: options out of range.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.NAdam([x], lr=0.1).step()
+    >>> x.data
+    tensor([ 0.8944, -1.8944])
     """
 
     _later_options = {**PerParameter._later_options, "decoupled_weight_decay": False}

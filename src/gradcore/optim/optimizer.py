@@ -95,6 +95,10 @@ class Optimizer:
     Raises:
         TypeError: a bare tensor, or members that are no tensors.
         ValueError: nothing to optimize, non-leaf tensors, a parameter in two groups.
+
+    >>> x = nn.Parameter(torch.zeros(2))
+    >>> torch.optim.Optimizer([x], {"lr": 0.1}).param_groups[0]["lr"]
+    0.1
     """
 
     # The names of state that a kernel takes; small ones of a group are kept side by side.

@@ -29,6 +29,12 @@ class RAdam(PerParameter):
 
     Raises:
         ValueError: options out of range.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.RAdam([x], lr=0.1).step()
+    >>> x.data
+    tensor([ 0.8000, -1.6000])
     """
 
     _later_options = {**PerParameter._later_options, "decoupled_weight_decay": False}

@@ -29,6 +29,12 @@ class RMSprop(PerParameter):
 
     Raises:
         ValueError: options out of range.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.RMSprop([x], lr=0.1).step()
+    >>> x.data
+    tensor([ 5.9605e-08, -1.0000e+00])
     """
 
     _later_options = {**PerParameter._later_options, "momentum": 0, "centered": False}

@@ -27,6 +27,12 @@ class Rprop(PerParameter):
 
     Raises:
         ValueError: options out of range.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.Rprop([x], lr=0.1).step()
+    >>> x.data
+    tensor([ 0.9000, -1.9000])
     """
 
     def __init__(

@@ -30,6 +30,12 @@ class SGD(Optimizer):
 
     Raises:
         ValueError: a negative option, or nesterov without momentum.
+
+    >>> x = nn.Parameter(torch.tensor([1.0, -2.0]))
+    >>> x.square().sum().backward()
+    >>> torch.optim.SGD([x], lr=0.1, momentum=0.9).step()
+    >>> x.data
+    tensor([ 0.8000, -1.6000])
     """
 
     def __init__(

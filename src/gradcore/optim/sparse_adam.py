@@ -26,6 +26,9 @@ class SparseAdam(Optimizer):
 
     Raises:
         ValueError: options out of range, or complex parameters.
+
+    >>> torch.optim.SparseAdam([nn.Parameter(torch.zeros(2))], lr=0.1).defaults["lr"]
+    0.1
     """
 
     def __init__(

@@ -34,7 +34,12 @@ def _check_decay(decay: float) -> None:
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], Any]:
-    """``f(average, value, count)``: the exponential moving average that keeps ``decay``."""
+    """``f(average, value, count)``: the exponential moving average that keeps ``decay``.
+
+    >>> average = torch.optim.swa_utils.get_ema_avg_fn(decay=0.75)
+    >>> average(torch.tensor(4.0), torch.tensor(8.0), 1)
+    tensor(5.)
+    """
     _check_decay(decay)
 
     @no_grad()
@@ -45,7 +50,12 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], Any]:
 
 
 def get_swa_avg_fn() -> Callable[[Any, Any, Any], Any]:
-    """``f(average, value, count)``: the mean of ``count`` values and one more."""
+    """``f(average, value, count)``: the mean of ``count`` values and one more.
+
+    >>> average = torch.optim.swa_utils.get_swa_avg_fn()
+    >>> average(torch.tensor(4.0), torch.tensor(8.0), torch.tensor(3))
+    tensor(5.)
+    """
 
     @no_grad()
     def swa_update(averaged_param: Any, current_param: Any, num_averaged: Any) -> Any:
@@ -55,7 +65,13 @@ def get_swa_avg_fn() -> Callable[[Any, Any, Any], Any]:
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], None]:
-    """``f(averages, values, count)``: :func:`get_ema_avg_fn` over lists, in place."""
+    """``f(averages, values, count)``: :func:`get_ema_avg_fn` over lists, in place.
+
+    >>> x = torch.tensor(4.0)
+    >>> torch.optim.swa_utils.get_ema_multi_avg_fn(0.75)([x], [torch.tensor(8.0)], 1)
+    >>> x
+    tensor(5.)
+    """
     average = get_ema_avg_fn(decay)
 
     @no_grad()
@@ -67,7 +83,13 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[[Any, Any, Any], None
 
 
 def get_swa_multi_avg_fn() -> Callable[[Any, Any, Any], None]:
-    """``f(averages, values, count)``: :func:`get_swa_avg_fn` over lists, in place."""
+    """``f(averages, values, count)``: :func:`get_swa_avg_fn` over lists, in place.
+
+    >>> x = torch.tensor(4.0)
+    >>> torch.optim.swa_utils.get_swa_multi_avg_fn()([x], [torch.tensor(8.0)], torch.tensor(3))
+    >>> x
+    tensor(5.)
+    """
     average = get_swa_avg_fn()
 
     @no_grad()
@@ -92,6 +114,12 @@ class AveragedModel(Module):
 
     Raises:
         AssertionError: both functions are given.
+
+    >>> model = nn.Linear(2, 1)
+    >>> average = torch.optim.swa_utils.AveragedModel(model)
+    >>> average.update_parameters(model)
+    >>> average.n_averaged
+    tensor(1)
     """
 
     def __init__(
@@ -158,6 +186,11 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
         loader: gives batches; of tuples and lists the first member is the input.
         model: runs in training mode, then goes back to the mode it was in.
         device: where inputs are moved.
+
+    >>> model = nn.BatchNorm1d(1)
+    >>> torch.optim.swa_utils.update_bn([torch.tensor([[1.0], [3.0]])], model)
+    >>> model.running_mean
+    tensor([2.])
     """
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     if not layers:
@@ -189,6 +222,11 @@ class SWALR(LRScheduler):
     Raises:
         ValueError: an unknown strategy, negative epochs, or a list of another length than the
             groups.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.swa_utils.SWALR(optimizer, swa_lr=0.5, anneal_epochs=2)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.75, 0.5, 0.5]
     """
 
     def __init__(

@@ -1,24 +1,24 @@
-"""Tensors of constants and of regular numbers: zeros, arange, eye, full_like …"""
+"""Tensors of constants: zeros, eye, full_like …"""
 
 from __future__ import annotations
 
-import math
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
 from ..autograd.inplace import bump, check_cast, writable, write_out
 from ..autograd.variable import TensorBase, wrap
-from ..backends.default import default_complex_dtype, default_dtype
+from ..backends.default import default_dtype
 from ..backends.dtype import to_numpy_dtype
-from ..backends.registry import backend_for, write
+from ..backends.registry import backend_for, new, write
+from ..ops.arguments import int_argument, ints_argument
 from ..ops.operand import require_tensor, size_tuple
 from ..ops.promotion import result_dtype
 from ..ops.registry import public
 from .creation import resolve_device, tensor
 from .layout import layout as Layout
 from .layout import preserve_format, strided
-from .tensor import Tensor
 
 
 def check_layout(layout: Any) -> None:
@@ -128,7 +128,12 @@ def full(size, fill_value, *, out=None, dtype=None, layout=strided, device=None,
     """
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value.item()
-    shape = size_tuple((size,))
+    if not isinstance(fill_value, (Number, np.generic)):
+        raise TypeError(
+            "full(): argument 'fill_value' (position 2) must be Number, not "
+            f"{type(fill_value).__name__}"
+        )
+    shape = ints_argument("full", "size", size)
     check_layout(layout)
     if out is not None:
         return _fill_out(out, shape, fill_value, {"dtype": dtype})
@@ -137,14 +142,19 @@ def full(size, fill_value, *, out=None, dtype=None, layout=strided, device=None,
     return _finish(result, pin_memory, requires_grad)
 
 
-def _like(make: str, input: Any, options: dict, *fill: Any) -> Any:
-    require_tensor(f"{make}_like", "input", input)
-    check_layout(options["layout"])
-    dtype, device = options["dtype"], options["device"]
-    numpy_dtype = input._array.dtype if dtype is None else to_numpy_dtype(dtype)
-    where = input.device if device is None else device
-    out = _keep_order(input, make, numpy_dtype, where, fill)
-    return _finish(out, options["pin_memory"], options["requires_grad"])
+def _like(
+    make: str, input: Any, dtype: Any, layout: Any, device: Any, pin: bool, requires_grad: bool,
+    *fill: Any,
+) -> Any:  # fmt: skip
+    array = require_tensor(f"{make}_like", "input", input)._array
+    check_layout(layout)
+    numpy_dtype = array.dtype if dtype is None else to_numpy_dtype(dtype)
+    if device is None and not fill and array.flags.c_contiguous:
+        out = wrap(new(make, array, dtype=numpy_dtype))
+    else:
+        where = input.device if device is None else device
+        out = _keep_order(input, make, numpy_dtype, where, fill)
+    return _finish(out, pin, requires_grad)
 
 
 def _keep_order(input: Any, make: str, numpy_dtype: Any, where: Any, fill: tuple) -> Any:
@@ -168,7 +178,7 @@ def zeros_like(input, *, dtype=None, layout=None, device=None, pin_memory=False,
     >>> torch.zeros_like(torch.tensor([1, 2]))
     tensor([0, 0])
     """
-    return _like("zeros", input, _options(dict(locals(), out=None)))
+    return _like("zeros", input, dtype, layout, device, pin_memory, requires_grad)
 
 
 @public(method=False)
@@ -179,7 +189,7 @@ def ones_like(input, *, dtype=None, layout=None, device=None, pin_memory=False,
     >>> torch.ones_like(torch.tensor([1, 2]))
     tensor([1, 1])
     """
-    return _like("ones", input, _options(dict(locals(), out=None)))
+    return _like("ones", input, dtype, layout, device, pin_memory, requires_grad)
 
 
 @public(method=False)
@@ -190,7 +200,7 @@ def empty_like(input, *, dtype=None, layout=None, device=None, pin_memory=False,
     >>> torch.empty_like(torch.tensor([1, 2])).dtype
     torch.int64
     """
-    return _like("empty", input, _options(dict(locals(), out=None)))
+    return _like("empty", input, dtype, layout, device, pin_memory, requires_grad)
 
 
 @public(method=False)
@@ -203,7 +213,7 @@ def full_like(input, fill_value, *, dtype=None, layout=None, device=None, pin_me
     """
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value.item()
-    return _like("full", input, _options(dict(locals(), out=None)), fill_value)
+    return _like("full", input, dtype, layout, device, pin_memory, requires_grad, fill_value)
 
 
 def _new(self: Any, dtype: Any, device: Any) -> dict:
@@ -282,144 +292,13 @@ def scalar_tensor(s, *, dtype=None, layout=strided, device=None, pin_memory=Fals
     return _finish(allocate("full", (), dtype, device, s), pin_memory, requires_grad)
 
 
-def _from_host(values: np.ndarray, out: Any, device: Any, requires_grad: bool, pin: bool) -> Any:
+def from_host(values: np.ndarray, out: Any, device: Any, requires_grad: bool, pin: bool) -> Any:
     where = resolve_device(device if out is None else out.device)
     array = values if where.type == "cpu" else backend_for(where).from_host(values, where)
     if out is not None:
         check_cast(values.dtype, out._array.dtype)
         return write_out(lambda: wrap(array.astype(out._array.dtype)), out)
     return _finish(wrap(array), pin, requires_grad)
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, (Tensor, np.generic)) else value
-
-
-@public(method=False)
-def arange(start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, device=None,
-           pin_memory=False, requires_grad=False):  # fmt: skip
-    """``start, start + step, …`` below ``end``: int64 from ints, else the default dtype.
-
-    Raises RuntimeError for a step of 0 or of the wrong sign.
-
-    >>> torch.arange(1, 2.5, 0.5)
-    tensor([1.0000, 1.5000, 2.0000])
-    """
-    if end is None:
-        start, end = 0, start
-    start, end, step = _number(start), _number(end), _number(step)
-    check_layout(layout)
-    for value in (start, end, step):
-        if not isinstance(value, (int, float)):
-            raise TypeError(f"arange(): arguments must be numbers, not {type(value).__name__}")
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if not (math.isfinite(start) and math.isfinite(end)):
-        raise RuntimeError(f"unsupported range: {start} -> {end}")
-    if (end - start) * step < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    integral = all(isinstance(v, int) for v in (start, end, step))
-    if dtype is not None:
-        numpy_dtype = to_numpy_dtype(dtype)
-    elif out is not None:
-        numpy_dtype = out._array.dtype
-    else:
-        numpy_dtype = np.dtype("int64") if integral else default_dtype()
-    if numpy_dtype.kind in "iu":
-        start, end, step = (int(v) for v in (start, end, step))
-    size = -(-(end - start) // step) if integral else math.ceil((end - start) / step)
-    values = (np.arange(size) * step + start).astype(numpy_dtype)
-    return _from_host(values, out, device, requires_grad, pin_memory)
-
-
-@public(method=False, name="range")
-def range_(start=0, end=None, step=1, *, out=None, dtype=None, layout=strided, device=None,
-           pin_memory=False, requires_grad=False):  # fmt: skip
-    """As arange, but with ``end`` and of the default dtype (deprecated in PyTorch).
-
-    >>> torch.range(1, 2.5, 0.5)
-    tensor([1.0000, 1.5000, 2.0000, 2.5000])
-    """
-    import warnings
-
-    warnings.warn(
-        "range is deprecated and will be removed in a future release because its behavior is "
-        "inconsistent with Python's range builtin. Instead, use arange, which produces values in "
-        "[start, end).",
-        UserWarning,
-        stacklevel=2,
-    )
-    if end is None:
-        start, end = 0, start
-    size = math.floor((end - start) / step) + 1
-    numpy_dtype = default_dtype() if dtype is None else to_numpy_dtype(dtype)
-    values = (np.arange(size) * step + start).astype(numpy_dtype)
-    return _from_host(values, out, device, requires_grad, pin_memory)
-
-
-def _spaced(name: str, start: Any, end: Any, steps: Any, numpy_dtype: Any) -> np.ndarray:
-    """``steps`` evenly spaced numbers, computed from both ends towards the middle as PyTorch."""
-    steps = _number(steps)
-    if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool):
-        raise TypeError(
-            f"{name}() received an invalid combination of arguments: 'steps' must be int, not "
-            f"{type(steps).__name__}"
-        )
-    steps = int(steps)
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    wide = np.dtype("complex128") if numpy_dtype.kind == "c" else np.dtype("float64")
-    if numpy_dtype.kind in "iu":
-        start, end = int(start), int(end)
-    if steps == 1:
-        return np.full(1, start, wide)
-    step = (end - start) / (steps - 1) if steps else 0
-    index = np.arange(steps)
-    first = start + step * index
-    last = end - step * (steps - 1 - index)
-    return np.where(index < steps // 2, first, last).astype(wide)
-
-
-def _space_dtype(start: Any, end: Any, dtype: Any, out: Any) -> Any:
-    if dtype is not None:
-        return to_numpy_dtype(dtype)
-    if out is not None:
-        return out._array.dtype
-    if isinstance(start, complex) or isinstance(end, complex):
-        return default_complex_dtype()
-    return default_dtype()
-
-
-@public(method=False)
-def linspace(start, end, steps=100, *, out=None, dtype=None, layout=strided, device=None,
-             pin_memory=False, requires_grad=False):  # fmt: skip
-    """``steps`` evenly spaced numbers from ``start`` to ``end``, both included.
-
-    >>> torch.linspace(0, 1, 5)
-    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
-    """
-    start, end = _number(start), _number(end)
-    check_layout(layout)
-    numpy_dtype = _space_dtype(start, end, dtype, out)
-    values = _spaced("linspace", start, end, steps, numpy_dtype).astype(numpy_dtype)
-    return _from_host(values, out, device, requires_grad, pin_memory)
-
-
-@public(method=False)
-def logspace(start, end, steps=100, base=10.0, *, out=None, dtype=None, layout=strided,
-             device=None, pin_memory=False, requires_grad=False):  # fmt: skip
-    """``base ** linspace(start, end, steps)``.
-
-    >>> torch.logspace(0, 2, 3)
-    tensor([  1.,  10., 100.])
-    """
-    start, end = _number(start), _number(end)
-    check_layout(layout)
-    numpy_dtype = _space_dtype(start, end, dtype, out)
-    with np.errstate(all="ignore"):
-        values = np.power(base, _spaced("logspace", start, end, steps, numpy_dtype))
-        values = values.astype(numpy_dtype)
-    return _from_host(values, out, device, requires_grad, pin_memory)
 
 
 @public(method=False)
@@ -431,7 +310,8 @@ def eye(n, m=None, *, out=None, dtype=None, layout=strided, device=None, pin_mem
     tensor([[1., 0.],
             [0., 1.]])
     """
-    m = n if m is None else m
+    n = int_argument("eye", "n", n, 1)
+    m = n if m is None else int_argument("eye", "m", m, 2)
     for name, value in (("n", n), ("m", m)):
         if value < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
@@ -440,4 +320,4 @@ def eye(n, m=None, *, out=None, dtype=None, layout=strided, device=None, pin_mem
         numpy_dtype = to_numpy_dtype(dtype)
     else:
         numpy_dtype = default_dtype() if out is None else out._array.dtype
-    return _from_host(np.eye(n, m, dtype=numpy_dtype), out, device, requires_grad, pin_memory)
+    return from_host(np.eye(n, m, dtype=numpy_dtype), out, device, requires_grad, pin_memory)

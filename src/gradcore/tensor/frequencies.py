@@ -9,7 +9,8 @@ from ..autograd.inplace import write_out
 from ..backends.default import default_dtype
 from ..backends.dtype import from_numpy_dtype
 from ..ops.joining import cat
-from .factories import arange, check_layout
+from .factories import check_layout
+from .spaced import arange
 
 
 def _frequencies(first: Any, n: int, d: float, options: dict) -> Any:

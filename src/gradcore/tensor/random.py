@@ -23,7 +23,6 @@ from ..backends.device import device as Device
 from ..backends.dtype import to_numpy_dtype
 from ..backends.registry import backend_for, backend_of, new
 from ..ops.operand import require_tensor, size_tuple
-from ..ops.promotion import name_of
 from ..ops.registry import public
 from .conversion import complete
 from .creation import resolve_device
@@ -347,33 +346,6 @@ def bernoulli(input, p=None, *, generator=None, out=None):
         # As PyTorch's: a draw has a history, but its derivative is zero.
         return Constant.of(result, [gradient_edge(input)])
     return result
-
-
-@public
-def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
-    """Indices (int64) drawn with the weights in each row of ``input`` (n,) or (m, n)."""
-    require_tensor("multinomial", "input", input)
-    if out is not None and out._array.dtype != np.int64:
-        raise RuntimeError(f"multinomial expects Long tensor out, got: {name_of(out._array.dtype)}")
-    backend, where = backend_of(input._array), input.device
-    stream = stream_of(generator, where)
-    with backend.on(where):
-        chosen = backend.random("multinomial")(input._array, stream, num_samples, replacement)
-    result = wrap(chosen)
-    if out is None:
-        return result
-    from ..autograd.inplace import write_out
-
-    return write_out(lambda: result, out)
-
-
-@public
-def poisson(input, generator=None):
-    """Poisson numbers with the rates of ``input``."""
-    backend, where = backend_of(input._array), input.device
-    stream = stream_of(generator, where)
-    with backend.on(where):
-        return wrap(backend.random("poisson")(input._array, stream))
 
 
 def _filler(name: str, fill: str, doc: str, *defaults: tuple[str, Any]) -> None:

@@ -6,6 +6,7 @@ gradients once; PyTorch forbids writing into them in place.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -52,8 +53,9 @@ def _pieces(
 
 def _ranges(dim: int, sizes: Sequence[int]) -> list[tuple]:
     keys, start = [], 0
+    lead = (slice(None),) * dim
     for n in sizes:
-        keys.append((slice(None),) * dim + (slice(start, start + n),))
+        keys.append((*lead, slice(start, start + n)))
         start += n
     return keys
 
@@ -101,14 +103,14 @@ def unsafe_split_with_sizes(input, split_sizes, dim=0):
 
 
 def _split(name: str, tensor: Any, size_or_sizes: Any, dim: int) -> tuple:
-    require_tensor(name, "tensor", tensor)
+    shape = require_tensor(name, "tensor", tensor)._array.shape
     if not hasattr(size_or_sizes, "__index__"):
         return _split_sizes(f"{name}_with_sizes", tensor, size_or_sizes, dim)
     size = int_argument(name, "split_size", size_or_sizes, 2)
-    if tensor.ndim == 0:
+    if not shape:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
-    axis = normalize_dim(dim, tensor.ndim)
-    n = tensor.shape[axis]
+    axis = normalize_dim(dim, len(shape))
+    n = shape[axis]
     if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     if size == 0 and n:
@@ -140,6 +142,7 @@ def _split_sizes(name: str, input: Any, split_sizes: Any, dim: int) -> tuple:
     return _pieces(input, *_kind(name), _ranges(axis, sizes), axis, name == "split_with_sizes")
 
 
+@functools.cache
 def _kind(name: str) -> tuple[str, Any]:
     """The name of a split's node, and the primitive of its parts."""
     return "".join(part.capitalize() for part in name.split("_")) + "Backward0", basic_index
@@ -166,13 +169,14 @@ def unsafe_chunk(input, chunks, dim=0):
 
 
 def _chunk(by_size: Any, by_sizes: Any, input: Any, chunks: Any, dim: int) -> tuple:
-    if require_tensor("chunk", "input", input).ndim == 0:
+    shape = require_tensor("chunk", "input", input)._array.shape
+    if not shape:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     chunks = int_argument("chunk", "chunks", chunks, 2)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    axis = normalize_dim(dim, input.ndim)
-    n = input.shape[axis]
+    axis = normalize_dim(dim, len(shape))
+    n = shape[axis]
     if n == 0:
         return by_sizes(input, [0] * chunks, axis)
     return by_size(input, -(-n // chunks), axis)

@@ -111,7 +111,8 @@ class Tensor(Attached, TensorBase):
     def is_cpu(self) -> bool:
         return self.device.type == "cpu"
 
-    is_sparse = is_quantized = is_mkldnn = is_meta = is_nested = False
+    is_sparse = is_sparse_csr = is_quantized = is_mkldnn = is_meta = is_nested = False
+    is_ipu = is_maia = is_mps = is_mtia = is_vulkan = is_xla = is_xpu = False
 
     def get_device(self) -> int:
         """The index of the tensor's CUDA device, -1 on the CPU."""
@@ -361,6 +362,10 @@ class Tensor(Attached, TensorBase):
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __reversed__(self) -> Tensor:
+        """``flip(0)``."""
+        return self.flip(0) if self._array.ndim else self
 
     def item(self) -> Any:
         """The value of a one-element tensor as a Python number."""

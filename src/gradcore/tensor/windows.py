@@ -13,8 +13,9 @@ from ..backends.dtype import from_numpy_dtype, to_numpy_dtype
 from ..ops.promotion import is_differentiable_dtype
 from ..ops.registry import FUNCTIONS, public
 from .creation import tensor
-from .factories import _from_host, check_layout, linspace
+from .factories import check_layout, from_host
 from .layout import strided
+from .spaced import linspace
 
 # Each shape gives its values in float64 from the points, the number of steps between the first
 # and the last maximum's ends, and options.
@@ -54,7 +55,7 @@ def _window(name: str, length: int, periodic: bool, values: Callable, options: d
         array = np.ones(length)
     else:
         array = values(length, length if periodic else length - 1)
-    return _from_host(array.astype(numpy_dtype), None, options["device"],
+    return from_host(array.astype(numpy_dtype), None, options["device"],
                       options["requires_grad"], options["pin_memory"])  # fmt: skip
 
 

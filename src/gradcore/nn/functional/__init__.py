@@ -25,6 +25,10 @@ from ...ops.pool import (
     max_pool2d,
     max_pool3d,
 )
+from ...tensor.activations import (
+    hardshrink,
+    prelu,
+)
 from .activation import (
     celu,
     celu_,
@@ -33,7 +37,6 @@ from .activation import (
     gelu,
     glu,
     gumbel_softmax,
-    hardshrink,
     hardsigmoid,
     hardswish,
     hardtanh,
@@ -43,7 +46,6 @@ from .activation import (
     log_softmax,
     logsigmoid,
     mish,
-    prelu,
     relu,
     relu6,
     relu_,
@@ -155,9 +157,6 @@ from .pooling import (
     max_pool1d_with_indices,
     max_pool2d_with_indices,
     max_pool3d_with_indices,
-    max_unpool1d,
-    max_unpool2d,
-    max_unpool3d,
 )
 from .shuffle import (
     channel_shuffle,
@@ -168,6 +167,14 @@ from .shuffle import (
 )
 from .sparse import (
     embedding,
+)
+from .time_conv import (
+    conv_tbc,
+)
+from .unpooling import (
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
 )
 
 __all__ = [
@@ -195,6 +202,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",

@@ -30,22 +30,38 @@ def _either(function: Callable, input: Any, inplace: bool, name: str) -> Any:
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
-    """``max(input, 0)``."""
+    """``max(input, 0)``.
+
+    >>> F.relu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
     return input.relu_() if inplace else FUNCTIONS["relu"](input)
 
 
 def relu_(input: Any) -> Any:
-    """:func:`relu` in place."""
+    """:func:`relu` in place.
+
+    >>> F.relu_(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
     return input.relu_()
 
 
 def tanh(input: Any) -> Any:
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    >>> F.tanh(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.7616,  0.0000,  0.9640])
+    """
     return input.tanh()
 
 
 def sigmoid(input: Any) -> Any:
-    """``1 / (1 + exp(-input))``."""
+    """``1 / (1 + exp(-input))``.
+
+    >>> F.sigmoid(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.2689, 0.5000, 0.8808])
+    """
     return input.sigmoid()
 
 
@@ -53,7 +69,11 @@ _gelu, _gelu_tanh, _silu = unary(A.gelu), unary(A.gelu_tanh), unary(A.silu)
 
 
 def gelu(input: Any, approximate: str = "none") -> Any:
-    """``input * Phi(input)``; ``approximate``: "none", or "tanh" for a formula with a tanh."""
+    """``input * Phi(input)``; ``approximate``: "none", or "tanh" for a formula with a tanh.
+
+    >>> F.gelu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1587,  0.0000,  1.9545])
+    """
     _floating("gelu", input)
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
@@ -61,40 +81,68 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 
 
 def silu(input: Any, inplace: bool = False) -> Any:
-    """``input * sigmoid(input)``."""
+    """``input * sigmoid(input)``.
+
+    >>> F.silu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2689,  0.0000,  1.7616])
+    """
     return _either(_silu, _floating("silu", input), inplace, "silu_")
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
-    """``input`` above 0, ``negative_slope * input`` below."""
+    """``input`` above 0, ``negative_slope * input`` below.
+
+    >>> F.leaky_relu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.0100,  0.0000,  2.0000])
+    """
     _floating("leaky_relu", input)
     return _either(lambda x: A.leaky_relu(x, slope=negative_slope), input, inplace, "leaky_relu_")
 
 
 def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
-    """:func:`leaky_relu` in place."""
+    """:func:`leaky_relu` in place.
+
+    >>> F.leaky_relu_(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.0100,  0.0000,  2.0000])
+    """
     return leaky_relu(input, negative_slope, inplace=True)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
-    """``input`` above 0, ``alpha * (exp(input) - 1)`` below."""
+    """``input`` above 0, ``alpha * (exp(input) - 1)`` below.
+
+    >>> F.elu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
     return _elu("elu", input, inplace, alpha, 1.0, 1.0)
 
 
 def elu_(input: Any, alpha: float = 1.0) -> Any:
-    """:func:`elu` in place."""
+    """:func:`elu` in place.
+
+    >>> F.elu_(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
     return elu(input, alpha, inplace=True)
 
 
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
-    """``input`` above 0, ``alpha * (exp(input / alpha) - 1)`` below: smooth for every alpha."""
+    """``input`` above 0, ``alpha * (exp(input / alpha) - 1)`` below: smooth for every alpha.
+
+    >>> F.celu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return _elu("celu", input, inplace, alpha, 1.0, 1.0 / alpha)
 
 
 def celu_(input: Any, alpha: float = 1.0) -> Any:
-    """:func:`celu` in place."""
+    """:func:`celu` in place.
+
+    >>> F.celu_(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
     return celu(input, alpha, inplace=True)
 
 
@@ -103,12 +151,20 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def selu(input: Any, inplace: bool = False) -> Any:
-    """:func:`elu` scaled so that it keeps mean 0 and variance 1."""
+    """:func:`elu` scaled so that it keeps mean 0 and variance 1.
+
+    >>> F.selu(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.1113,  0.0000,  2.1014])
+    """
     return _elu("selu", input, inplace, _SELU_ALPHA, _SELU_SCALE, 1.0)
 
 
 def selu_(input: Any) -> Any:
-    """:func:`selu` in place."""
+    """:func:`selu` in place.
+
+    >>> F.selu_(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.1113,  0.0000,  2.1014])
+    """
     return selu(input, inplace=True)
 
 
@@ -120,7 +176,11 @@ def _elu(
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """``log(1 + exp(beta * input)) / beta``; linear where ``beta * input > threshold``."""
+    """``log(1 + exp(beta * input)) / beta``; linear where ``beta * input > threshold``.
+
+    >>> F.softplus(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3133, 0.6931, 2.1269])
+    """
     return A.softplus(_floating("softplus", input), beta=beta, threshold=threshold)
 
 
@@ -129,39 +189,67 @@ _hardsigmoid, _hardswish = unary(A.hardsigmoid), unary(A.hardswish)
 
 
 def logsigmoid(input: Any) -> Any:
-    """``log(sigmoid(input))`` without overflow."""
+    """``log(sigmoid(input))`` without overflow.
+
+    >>> F.logsigmoid(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.3133, -0.6931, -0.1269])
+    """
     return _logsigmoid(_floating("log_sigmoid", input))
 
 
 def mish(input: Any, inplace: bool = False) -> Any:
-    """``input * tanh(softplus(input))``."""
+    """``input * tanh(softplus(input))``.
+
+    >>> F.mish(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3034,  0.0000,  1.9440])
+    """
     return _either(_mish, _floating("mish", input), inplace, "mish_")
 
 
 def hardsigmoid(input: Any, inplace: bool = False) -> Any:
-    """``(input + 3) / 6``, held between 0 and 1."""
+    """``(input + 3) / 6``, held between 0 and 1.
+
+    >>> F.hardsigmoid(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3333, 0.5000, 0.8333])
+    """
     return _either(_hardsigmoid, _floating("hardsigmoid", input), inplace, "hardsigmoid_")
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
-    """``input * hardsigmoid(input)``."""
+    """``input * hardsigmoid(input)``.
+
+    >>> F.hardswish(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3333,  0.0000,  1.6667])
+    """
     return _either(_hardswish, _floating("hardswish", input), inplace, "hardswish_")
 
 
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
-    """``input``, held between ``min_val`` and ``max_val``."""
+    """``input``, held between ``min_val`` and ``max_val``.
+
+    >>> F.hardtanh(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.,  0.,  1.])
+    """
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
     return _hardtanh(input, min_val, max_val, inplace, "hardtanh")
 
 
 def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
-    """:func:`hardtanh` in place."""
+    """:func:`hardtanh` in place.
+
+    >>> F.hardtanh_(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.,  0.,  1.])
+    """
     return hardtanh(input, min_val, max_val, inplace=True)
 
 
 def relu6(input: Any, inplace: bool = False) -> Any:
-    """``input``, held between 0 and 6."""
+    """``input``, held between 0 and 6.
+
+    >>> F.relu6(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
     return _hardtanh(input, 0.0, 6.0, inplace, "relu6")
 
 
@@ -180,7 +268,11 @@ def _hardtanh(input: Any, low: float, high: float, inplace: bool, name: str) -> 
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
-    """``input`` above ``threshold``, ``value`` elsewhere."""
+    """``input`` above ``threshold``, ``value`` elsewhere.
+
+    >>> F.threshold(torch.tensor([-1.0, 0.0, 2.0]), 0.5, 9.0)
+    tensor([9., 9., 2.])
+    """
     require_tensor("threshold", "input", input)
     if input._array.dtype.kind in "bc":
         raise NotImplementedError(
@@ -194,17 +286,20 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
 
 
 def threshold_(input: Any, threshold: float, value: float) -> Any:
-    """:func:`threshold` in place."""
+    """:func:`threshold` in place.
+
+    >>> F.threshold_(torch.tensor([-1.0, 0.0, 2.0]), 0.5, 9.0)
+    tensor([9., 9., 2.])
+    """
     return globals()["threshold"](input, threshold, value, inplace=True)
 
 
-def hardshrink(input: Any, lambd: float = 0.5) -> Any:
-    """0 within ``lambd`` of 0, ``input`` elsewhere."""
-    return A.hardshrink(_floating("hardshrink", input), limit=lambd)
-
-
 def softshrink(input: Any, lambd: float = 0.5) -> Any:
-    """``input`` moved towards 0 by ``lambd``; 0 where it is nearer."""
+    """``input`` moved towards 0 by ``lambd``; 0 where it is nearer.
+
+    >>> F.softshrink(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.5000,  0.0000,  1.5000])
+    """
     _floating("softshrink", input)
     if lambd < 0:
         highest = float(finfo(input.dtype).max)
@@ -216,44 +311,21 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
 
 
 def softsign(input: Any) -> Any:
-    """``input / (1 + |input|)``."""
+    """``input / (1 + |input|)``.
+
+    >>> F.softsign(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.5000,  0.0000,  0.6667])
+    """
     return input / (input.abs() + 1)
 
 
 def tanhshrink(input: Any) -> Any:
-    """``input - tanh(input)``."""
-    return input - input.tanh()
+    """``input - tanh(input)``.
 
-
-def prelu(input: Any, weight: Any) -> Any:
-    """``input`` above 0, ``weight * input`` below; one weight, or one per channel (dim 1).
-
-    RuntimeError for another number of weights, or for other dtypes than the input's.
+    >>> F.tanhshrink(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2384,  0.0000,  1.0360])
     """
-    require_tensor("prelu", "input", input)
-    require_tensor("prelu", "weight", weight, 2)
-    if input._array.dtype != weight._array.dtype:
-        raise RuntimeError(
-            "prelu: Type promoting not supported. Got "
-            f"{name_of(input._array.dtype)} and {name_of(weight._array.dtype)}"
-        )
-    if weight.numel() != 1:
-        if input.ndim == 0:
-            raise RuntimeError("Not allow zero-dim input tensor.")
-        channels = input.shape[1] if input.ndim > 1 else 1
-        if channels != weight.numel():
-            raise RuntimeError(
-                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-                f"{weight.numel()} and channel size = {channels}."
-            )
-    if weight.ndim > 1:
-        raise RuntimeError(
-            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
-        )
-    shape = [1] * input.ndim
-    if input.ndim > 1:
-        shape[1] = weight.numel()
-    return A.prelu(input, weight.reshape(shape) if weight.ndim != input.ndim else weight)
+    return input - input.tanh()
 
 
 def rrelu(
@@ -264,7 +336,11 @@ def rrelu(
     inplace: bool = False,
 ) -> Any:
     """``input`` above 0, below times a slope: in training one of U(lower, upper) for each element,
-    else the mean of both."""
+    else the mean of both.
+
+    >>> F.rrelu(torch.tensor([-8.0, 2.0]), 0.25, 0.75)
+    tensor([-4.,  2.])
+    """
     if lower > upper:
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     _floating("rrelu", input)
@@ -277,12 +353,20 @@ def rrelu(
 def rrelu_(
     input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False
 ) -> Any:
-    """:func:`rrelu` in place."""
+    """:func:`rrelu` in place.
+
+    >>> F.rrelu_(torch.tensor([-8.0, 2.0]), 0.25, 0.75)
+    tensor([-4.,  2.])
+    """
     return rrelu(input, lower, upper, training, inplace=True)
 
 
 def glu(input: Any, dim: int = -1) -> Any:
-    """``a * sigmoid(b)`` for the halves a and b of ``input`` along ``dim``."""
+    """``a * sigmoid(b)`` for the halves a and b of ``input`` along ``dim``.
+
+    >>> F.glu(torch.tensor([1.0, 2.0, 0.0, 0.0]))
+    tensor([0.5000, 1.0000])
+    """
     require_tensor("glu", "self", input)
     if input.ndim == 0:
         raise RuntimeError("glu does not support scalars because halving size must be even")
@@ -305,21 +389,33 @@ def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
 
 
 def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
-    """``exp(input) / sum(exp(input))`` along ``dim``."""
+    """``exp(input) / sum(exp(input))`` along ``dim``.
+
+    >>> F.softmax(torch.tensor([0.0, 0.0, 2.0]), dim=0)
+    tensor([0.1065, 0.1065, 0.7870])
+    """
     if dim is None:
         dim = _implicit_dim("softmax", input.dim(), _stacklevel)
     return FUNCTIONS["softmax"](input, dim, dtype=dtype)
 
 
 def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
-    """``log(softmax(input))`` along ``dim``, without overflow."""
+    """``log(softmax(input))`` along ``dim``, without overflow.
+
+    >>> F.log_softmax(torch.tensor([0.0, 0.0, 2.0]), dim=0)
+    tensor([-2.2395, -2.2395, -0.2395])
+    """
     if dim is None:
         dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
     return FUNCTIONS["log_softmax"](input, dim, dtype=dtype)
 
 
 def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
-    """``softmax(-input)`` along ``dim``."""
+    """``softmax(-input)`` along ``dim``.
+
+    >>> F.softmin(torch.tensor([0.0, 0.0, 2.0]), dim=0)
+    tensor([0.4683, 0.4683, 0.0634])
+    """
     if dim is None:
         dim = _implicit_dim("softmin", input.dim(), _stacklevel)
     return FUNCTIONS["softmax"](-input, dim, dtype=dtype)
@@ -335,6 +431,9 @@ def gumbel_softmax(
         tau: the temperature.
         hard: return a one-hot tensor whose gradient is that of the soft sample.
         eps: no longer has an effect, as in PyTorch (UserWarning unless it is the default).
+
+    >>> F.gumbel_softmax(torch.zeros(2, 3), hard=True).sum(-1)
+    tensor([1., 1.])
     """
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)

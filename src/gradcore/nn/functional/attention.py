@@ -37,6 +37,11 @@ def scaled_dot_product_attention(
         is_causal: query i sees the keys up to i; RuntimeError together with a mask.
         scale: 1 / sqrt(E) where it is None.
         enable_gqa: the keys and values have fewer heads (dimension -3), each for several queries.
+
+    >>> x = torch.eye(2).unsqueeze(0)
+    >>> F.scaled_dot_product_attention(x, x, x, is_causal=True)
+    tensor([[[1.0000, 0.0000],
+             [0.3302, 0.6698]]])
     """
     _check_attention(query, key, value, attn_mask, is_causal)
     if enable_gqa:
@@ -167,6 +172,10 @@ def multi_head_attention_forward(
 
     See ``nn.MultiheadAttention``. Shapes without N are taken too. The weights are None unless
     ``need_weights``, (N, L, S), or (N, heads, L, S) unless ``average_attn_weights``.
+
+    >>> x, project = torch.zeros(3, 1, 4), (torch.zeros(12, 4), None, None, None, False)
+    >>> F.multi_head_attention_forward(x, x, x, 4, 2, *project, 0.0, torch.eye(4), None)[0].shape
+    torch.Size([3, 1, 4])
     """
     batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:

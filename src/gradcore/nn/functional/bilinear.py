@@ -13,6 +13,9 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """``input1 @ weight[k] @ input2 + bias[k]`` for each k: (*, A), (*, B) to (*, K).
 
     weight is (K, A, B) and bias (K,). RuntimeError for sizes that do not fit.
+
+    >>> F.bilinear(torch.tensor([1.0, 2.0]), torch.tensor([3.0]), torch.ones(1, 2, 1))
+    tensor([9.])
     """
     for position, (name, x) in enumerate(
         (("input1", input1), ("input2", input2), ("weight", weight)), 1

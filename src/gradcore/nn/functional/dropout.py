@@ -46,13 +46,21 @@ def _drop(input: Any, p: float, training: bool, inplace: bool, by_channel: bool)
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Set each element to 0 with probability ``p`` and scale the others by 1 / (1 - p)."""
+    """Set each element to 0 with probability ``p`` and scale the others by 1 / (1 - p).
+
+    >>> F.dropout(torch.ones(3), training=False)
+    tensor([1., 1., 1.])
+    """
     _check_probability(p)
     return _drop(input, p, training, inplace, False)
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of whole channels of (N, C, L) or (C, L)."""
+    """Dropout of whole channels of (N, C, L) or (C, L).
+
+    >>> F.dropout1d(torch.ones(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
     _check_probability(p)
     if input.dim() not in (2, 3):
         raise RuntimeError(
@@ -73,7 +81,11 @@ def _by_channel(input: Any, p: float, training: bool, inplace: bool, batched: bo
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of whole channels of (N, C, H, W)."""
+    """Dropout of whole channels of (N, C, H, W).
+
+    >>> F.dropout2d(torch.ones(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
     _check_probability(p)
     ndim = input.dim()
     if ndim not in (3, 4):
@@ -98,7 +110,11 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+    """Dropout of whole channels of (N, C, D, H, W) or (C, D, H, W).
+
+    >>> F.dropout3d(torch.ones(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
     _check_probability(p)
     ndim = input.dim()
     if ndim not in (4, 5):
@@ -128,7 +144,11 @@ def _alpha_drop(input: Any, p: float, shape: Any) -> Any:
 
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
-    """Dropout that keeps mean and variance, for SELU networks (arXiv 1706.02515)."""
+    """Dropout that keeps mean and variance, for SELU networks (arXiv 1706.02515).
+
+    >>> F.alpha_dropout(torch.ones(3), training=False)
+    tensor([1., 1., 1.])
+    """
     _check_probability(p)
     if not training or p == 0 or input.numel() == 0:
         return input
@@ -141,7 +161,11 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
 def feature_alpha_dropout(
     input: Any, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Any:
-    """:func:`alpha_dropout` of whole channels of (N, C, *)."""
+    """:func:`alpha_dropout` of whole channels of (N, C, *).
+
+    >>> F.feature_alpha_dropout(torch.ones(2, 3, 4), training=False).shape
+    torch.Size([2, 3, 4])
+    """
     _check_probability(p)
     if not training or p == 0 or input.numel() == 0:
         return input

@@ -33,6 +33,10 @@ def embedding_bag(
         per_sample_weights: of the input's shape, multiplied in; for "sum" only.
         include_last_offset: the last offset is where the last bag ends.
         padding_idx: this index does not count.
+
+    >>> table = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> F.embedding_bag(torch.tensor([0, 1]), table, torch.tensor([0]))
+    tensor([[2., 3.]])
     """
     if weight.dtype.name == "int64" and input.is_floating_point():
         warnings.warn(

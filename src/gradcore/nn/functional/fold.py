@@ -44,7 +44,11 @@ def _geometry(kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dic
 def unfold(
     input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Any:
-    """The sliding blocks of (N, C, H, W) or (C, H, W) as columns: (N, C * kH * kW, blocks)."""
+    """The sliding blocks of (N, C, H, W) or (C, H, W) as columns: (N, C * kH * kW, blocks).
+
+    >>> F.unfold(torch.ones(1, 2, 3, 3), kernel_size=2).shape
+    torch.Size([1, 8, 4])
+    """
     require_tensor("im2col", "self", input)
     geometry = _geometry(kernel_size, dilation, padding, stride)
     shape = tuple(input.shape)
@@ -74,7 +78,12 @@ def fold(
     padding: Any = 0,
     stride: Any = 1,
 ) -> Any:
-    """Columns (N, C * kH * kW, blocks) added up to (N, C, H, W): the adjoint of :func:`unfold`."""
+    """Columns (N, C * kH * kW, blocks) added up to (N, C, H, W): the adjoint of :func:`unfold`.
+
+    >>> F.fold(torch.ones(1, 4, 2), (2, 3), kernel_size=2)
+    tensor([[[[1., 2., 1.],
+              [1., 2., 1.]]]])
+    """
     require_tensor("col2im", "self", input)
     size = _pair("output_size", output_size)
     geometry = _geometry(kernel_size, dilation, padding, stride)

@@ -46,7 +46,11 @@ def mse_loss(
     reduction: str = "mean",
     weight: Any = None,
 ) -> Any:
-    """``(input - target) ** 2``, averaged, summed, or as it is."""
+    """``(input - target) ** 2``, averaged, summed, or as it is.
+
+    >>> F.mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(2.5000)
+    """
     size = input.shape
     reduction = checked_reduction(reduction, size_average, reduce)
     input, target = _same_size("mse_loss", input, target)
@@ -66,7 +70,11 @@ def l1_loss(
     reduction: str = "mean",
     weight: Any = None,
 ) -> Any:
-    """``|input - target|``, averaged, summed, or as it is."""
+    """``|input - target|``, averaged, summed, or as it is.
+
+    >>> F.l1_loss(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.5000)
+    """
     size = input.shape
     reduction = checked_reduction(reduction, size_average, reduce)
     input, target = _same_size("l1_loss", input, target)
@@ -84,7 +92,11 @@ def smooth_l1_loss(
     reduction: str = "mean",
     beta: float = 1.0,
 ) -> Any:
-    """Quadratic for differences below ``beta``, linear above."""
+    """Quadratic for differences below ``beta``, linear above.
+
+    >>> F.smooth_l1_loss(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.)
+    """
     reduction = checked_reduction(reduction, size_average, reduce)
     input, target = _same_size("smooth_l1_loss", input, target)
     if beta < 0:
@@ -98,7 +110,11 @@ def smooth_l1_loss(
 def huber_loss(
     input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
 ) -> Any:
-    """Quadratic for differences up to ``delta``, linear above."""
+    """Quadratic for differences up to ``delta``, linear above.
+
+    >>> F.huber_loss(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.)
+    """
     size = input.shape
     reduction = checked_reduction(reduction, None, None)
     input, target = _same_size("huber_loss", input, target)
@@ -126,6 +142,10 @@ def kl_div(
     Args:
         reduction: also "batchmean": the sum divided by the first dimension's size.
         log_target: ``target`` holds log-probabilities too.
+
+    >>> p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]])
+    >>> F.kl_div(p.log(), q, reduction="batchmean")
+    tensor(0.6931)
     """
     if size_average is not None or reduce is not None:
         kind = legacy_reduction(size_average, reduce)
@@ -167,6 +187,9 @@ def poisson_nll_loss(
     """``exp(input) - target * input``; ``input - target * log(input + eps)`` unless log_input.
 
     ``full`` adds Stirling's approximation of ``log(target!)`` for targets above 1.
+
+    >>> F.poisson_nll_loss(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.0537)
     """
     reduction = checked_reduction(reduction, size_average, reduce)
     if log_input:
@@ -191,6 +214,9 @@ def gaussian_nll_loss(
 
     ``var`` has the input's shape, or its last dimension is 1 or missing, or it is a number;
     ``full`` adds ``log(2 * pi) / 2``.
+
+    >>> F.gaussian_nll_loss(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]), torch.ones(2))
+    tensor(1.2500)
     """
     if isinstance(var, float):
         if var < 0:

@@ -19,7 +19,11 @@ def binary_cross_entropy(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """``-(target * log(input) + (1 - target) * log(1 - input))``, input in [0, 1]."""
+    """``-(target * log(input) + (1 - target) * log(1 - input))``, input in [0, 1].
+
+    >>> F.binary_cross_entropy(torch.tensor([0.5, 0.9]), torch.tensor([1.0, 1.0]))
+    tensor(0.3993)
+    """
     reduction = checked_reduction(reduction, size_average, reduce)
     require_tensor("binary_cross_entropy", "input", input)
     if target.shape != input.shape:
@@ -47,7 +51,11 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Any = None,
 ) -> Any:
-    """:func:`binary_cross_entropy` of ``sigmoid(input)``, without overflow."""
+    """:func:`binary_cross_entropy` of ``sigmoid(input)``, without overflow.
+
+    >>> F.binary_cross_entropy_with_logits(torch.zeros(2), torch.ones(2))
+    tensor(0.6931)
+    """
     reduction = checked_reduction(reduction, size_average, reduce)
     require_tensor("binary_cross_entropy_with_logits", "input", input)
     if target.shape != input.shape:
@@ -76,6 +84,9 @@ def nll_loss(
     """``-weight[t] * input[:, t]`` of log-probabilities (N, C, …) or (C,) and class numbers.
 
     The mean is over the sum of the weights of the targets that are not ``ignore_index``.
+
+    >>> F.nll_loss(torch.tensor([[0.2, 0.8]]).log(), torch.tensor([1]))
+    tensor(0.2231)
     """
     reduction = checked_reduction(reduction, size_average, reduce)
     require_tensor("nll_loss_nd", "input", input)
@@ -109,7 +120,8 @@ def _check_classes(input: Any, target: Any, weight: Any) -> None:
         expected = [shape[0], *shape[2:]]
         raise RuntimeError(f"Expected target size {expected}, got {list(wanted)}")
     if target._array.dtype.name not in ("int64", "uint8"):
-        raise RuntimeError(f"expected scalar type Long but found {name_of(target._array.dtype)}")
+        found = name_of(target._array.dtype)
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {found}")
     if weight is not None and (weight.ndim != 1 or weight.numel() != classes):
         raise RuntimeError(
             f"weight tensor should be defined either for all {classes} classes or no classes but "
@@ -127,7 +139,11 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Any:
-    """The cross entropy of logits (N, C, …) or (C,) with class numbers or probabilities."""
+    """The cross entropy of logits (N, C, …) or (C,) with class numbers or probabilities.
+
+    >>> F.cross_entropy(torch.tensor([[2.0, 0.0, 0.0]]), torch.tensor([0]))
+    tensor(0.2395)
+    """
     reduction = checked_reduction(reduction, size_average, reduce)
     require_tensor("cross_entropy_loss", "input", input)
     require_tensor("cross_entropy_loss", "target", target, 2)

@@ -31,6 +31,10 @@ def ctc_loss(
         blank: the number of the blank label.
         reduction: "mean" divides by the target lengths first.
         zero_infinity: 0 (and no gradient) instead of inf where the input is too short.
+
+    >>> scores = torch.zeros(4, 1, 3).log_softmax(-1)
+    >>> F.ctc_loss(scores, torch.tensor([[1, 2]]), (4,), (2,))
+    tensor(0.8432)
     """
     reduction = checked_reduction(reduction, None, None)
     require_tensor("ctc_loss", "log_probs", log_probs)

@@ -21,7 +21,11 @@ def hinge_embedding_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """``input`` where ``target`` is 1, ``max(0, margin - input)`` where it is -1."""
+    """``input`` where ``target`` is 1, ``max(0, margin - input)`` where it is -1.
+
+    >>> F.hinge_embedding_loss(torch.tensor([0.5, 0.25]), torch.tensor([1.0, -1.0]))
+    tensor(0.6250)
+    """
     reduction = checked_reduction(reduction, size_average, reduce)
     where = FUNCTIONS["where"]
     far = where(target != 1, (margin - input).clamp_min(0), 0)
@@ -35,7 +39,11 @@ def soft_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """``log(1 + exp(-target * input))`` for targets of 1 and -1."""
+    """``log(1 + exp(-target * input))`` for targets of 1 and -1.
+
+    >>> F.soft_margin_loss(torch.zeros(2), torch.ones(2))
+    tensor(0.6931)
+    """
     reduction = checked_reduction(reduction, size_average, reduce)
     return reduced((-(input * target)).exp().log1p(), reduction)
 
@@ -49,7 +57,11 @@ def margin_ranking_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """``max(0, margin - target * (input1 - input2))``: target 1 ranks input1 higher."""
+    """``max(0, margin - target * (input1 - input2))``: target 1 ranks input1 higher.
+
+    >>> F.margin_ranking_loss(torch.tensor([1.0]), torch.tensor([3.0]), torch.ones(1))
+    tensor(2.)
+    """
     reduction = checked_reduction(reduction, size_average, reduce)
     if not input1.dim() == input2.dim() == target.dim():
         raise RuntimeError(
@@ -75,6 +87,10 @@ def cosine_embedding_loss(
     """``1 - cos`` where ``target`` is 1, ``max(0, cos - margin)`` where it is -1.
 
     Shapes: inputs (N, D) with targets (N,), or (D,) with a scalar target.
+
+    >>> x, y = torch.tensor([[3.0, 4.0]]), torch.tensor([[3.0, 0.0]])
+    >>> F.cosine_embedding_loss(x, y, torch.ones(1))
+    tensor(0.4000)
     """
     reduction = checked_reduction(reduction, size_average, reduce)
     ndim = target.dim()
@@ -105,7 +121,11 @@ def multilabel_soft_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """The binary cross entropies of logits (*, C) with targets of 0 and 1, averaged over C."""
+    """The binary cross entropies of logits (*, C) with targets of 0 and 1, averaged over C.
+
+    >>> F.multilabel_soft_margin_loss(torch.zeros(1, 2), torch.ones(1, 2))
+    tensor(0.6931)
+    """
     reduction = checked_reduction(reduction, size_average, reduce)
     losses = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
@@ -142,6 +162,9 @@ def multi_margin_loss(
     """``sum(max(0, margin - x[t] + x[i]) ** p) / C`` over the classes i that are not t.
 
     Shapes: input (N, C) or (C,), target (N,) or (); weight (C,) multiplies by the target's.
+
+    >>> F.multi_margin_loss(torch.tensor([[0.25, 1.0]]), torch.tensor([0]))
+    tensor(0.8750)
     """
     reduction = checked_reduction(reduction, size_average, reduce)
     if p not in (1, 2):
@@ -187,6 +210,9 @@ def multilabel_margin_loss(
     """``sum(max(0, 1 - (x[t] - x[i]))) / C`` over the targets t and the other classes i.
 
     Shapes: input and target (N, C) or (C,); a row of targets ends at its first -1.
+
+    >>> F.multilabel_margin_loss(torch.tensor([[0.5, 1.0]]), torch.tensor([[0, -1]]))
+    tensor(0.7500)
     """
     reduction = checked_reduction(reduction, size_average, reduce)
     scores = _as_rows("multilabel_margin_loss", input)
@@ -228,6 +254,10 @@ def triplet_margin_loss(
     """``max(0, margin + d(anchor, positive) - d(anchor, negative))`` with the p-norm distance.
 
     ``swap``: the negative's distance is the smaller of those from the anchor and the positive.
+
+    >>> anchor, far = torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])
+    >>> F.triplet_margin_loss(anchor, far, anchor).round(decimals=3)
+    tensor(6.)
     """
     reduction = checked_reduction(reduction, size_average, reduce)
     return _triplets(
@@ -249,7 +279,12 @@ def triplet_margin_with_distance_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Any:
-    """:func:`triplet_margin_loss` with any distance (the Euclidean one where it is None)."""
+    """:func:`triplet_margin_loss` with any distance (the Euclidean one where it is None).
+
+    >>> anchor, far = torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])
+    >>> F.triplet_margin_with_distance_loss(anchor, anchor, far)
+    tensor(0.)
+    """
     reduction = checked_reduction(reduction, None, None)
     distance = pairwise_distance if distance_function is None else distance_function
     return _triplets((anchor, positive, negative), distance, margin, swap, reduction)

@@ -43,6 +43,10 @@ def batch_norm(
 
     ``training``: by the batch's own mean and variance, which also move the running ones by
     ``momentum``; otherwise by the running ones. ValueError for one value per channel in training.
+
+    >>> x = torch.tensor([[1.0], [3.0]])
+    >>> F.batch_norm(x, None, None, training=True).flatten()
+    tensor([-1.0000,  1.0000])
     """
     require_tensor("batch_norm", "input", input)
     if training:
@@ -90,7 +94,11 @@ def _move(held: Any, new: Any, momentum: float, factor: float) -> None:
 def layer_norm(
     input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
-    """Normalise over the last dimensions, whose sizes are ``normalized_shape``."""
+    """Normalise over the last dimensions, whose sizes are ``normalized_shape``.
+
+    >>> F.layer_norm(torch.tensor([1.0, 3.0]), (2,))
+    tensor([-1.0000,  1.0000])
+    """
     require_tensor("layer_norm", "input", input)
     normalized = tuple(normalized_shape)
     _check_normalized(input, normalized, weight=weight, bias=bias)
@@ -139,6 +147,9 @@ def rms_norm(
     """``input / sqrt(mean(input ** 2) + eps)`` over the last dimensions, times ``weight``.
 
     ``eps`` is the dtype's machine epsilon where it is None (arXiv 1910.07467).
+
+    >>> F.rms_norm(torch.tensor([1.0, 7.0]), (2,))
+    tensor([0.2000, 1.4000])
     """
     require_tensor("rms_norm", "input", input)
     normalized = tuple(normalized_shape)
@@ -158,7 +169,11 @@ def rms_norm(
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
-    """Normalise each of ``num_groups`` groups of channels of (N, C, *) (arXiv 1803.08494)."""
+    """Normalise each of ``num_groups`` groups of channels of (N, C, *) (arXiv 1803.08494).
+
+    >>> F.group_norm(torch.tensor([[1.0, 3.0, 0.0, 4.0]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
     require_tensor("group_norm", "input", input)
     if input.dim() < 2:
         raise RuntimeError(
@@ -207,6 +222,9 @@ def instance_norm(
 
     ``use_input_stats``: by its own mean and variance, which also move the running ones (averaged
     over the batch); otherwise by the running ones.
+
+    >>> F.instance_norm(torch.tensor([[[1.0, 3.0]]]))
+    tensor([[[-1.0000,  1.0000]]])
     """
     require_tensor("instance_norm", "input", input)
     if use_input_stats:
@@ -246,7 +264,11 @@ def _check_spatial_size(size: Any) -> None:
 def local_response_norm(
     input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Any:
-    """``input / (k + alpha * mean of squares of size channels around it) ** beta``: (N, C, *)."""
+    """``input / (k + alpha * mean of squares of size channels around it) ** beta``: (N, C, *).
+
+    >>> F.local_response_norm(torch.ones(1, 2, 1), 2, k=0.0, alpha=1.0).shape
+    torch.Size([1, 2, 1])
+    """
     if input.dim() < 3:
         raise ValueError(
             "Expected 3D or higher dimensionality                          "

@@ -19,7 +19,11 @@ def _check_planes(name: str, input: Any) -> None:
 
 
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
-    """(*, C * r * r, H, W) as (*, C, H * r, W * r) with r = ``upscale_factor``."""
+    """(*, C * r * r, H, W) as (*, C, H * r, W * r) with r = ``upscale_factor``.
+
+    >>> F.pixel_shuffle(torch.zeros(1, 8, 2, 2), 2).shape
+    torch.Size([1, 2, 4, 4])
+    """
     _check_planes("pixel_shuffle", input)
     r = upscale_factor
     if r <= 0:
@@ -37,7 +41,11 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
 
 
 def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
-    """(*, C, H * r, W * r) as (*, C * r * r, H, W): undoes :func:`pixel_shuffle`."""
+    """(*, C, H * r, W * r) as (*, C * r * r, H, W): undoes :func:`pixel_shuffle`.
+
+    >>> F.pixel_unshuffle(torch.zeros(1, 2, 4, 4), 2).shape
+    torch.Size([1, 8, 2, 2])
+    """
     _check_planes("pixel_unshuffle", input)
     r = downscale_factor
     if r <= 0:
@@ -56,7 +64,11 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
 
 
 def channel_shuffle(input: Any, groups: int) -> Any:
-    """(N, C, *) with its channels dealt out over ``groups``: (g, C / g) as (C / g, g)."""
+    """(N, C, *) with its channels dealt out over ``groups``: (g, C / g) as (C / g, g).
+
+    >>> F.channel_shuffle(torch.arange(4).reshape(1, 4, 1), 2).flatten()
+    tensor([0, 2, 1, 3])
+    """
     require_tensor("channel_shuffle", "self", input)
     if input.ndim < 3:
         raise RuntimeError(
@@ -84,6 +96,10 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     """int64 indices (*) as zeros and ones (*, num_classes); -1: as many as the largest needs.
 
     RuntimeError for an index below 0 or not below ``num_classes``.
+
+    >>> F.one_hot(torch.tensor([2, 0]))
+    tensor([[0, 0, 1],
+            [1, 0, 0]])
     """
     require_tensor("one_hot", "self", tensor)
     if tensor._array.dtype.name != "int64":

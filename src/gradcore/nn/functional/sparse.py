@@ -27,6 +27,10 @@ def embedding(
         max_norm: rows looked up whose ``norm_type`` norm is larger are shrunk to it, in place.
         scale_grad_by_freq: divide gradients by how often their row occurs in ``input``.
         sparse: not supported: there are no sparse tensors.
+
+    >>> F.embedding(torch.tensor([1, 0]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.],
+            [1., 2.]])
     """
     require_tensor("embedding", "indices", input, 2)
     require_tensor("embedding", "weight", weight, 1)

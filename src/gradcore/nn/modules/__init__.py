@@ -1,5 +1,7 @@
 """The classes of layers and networks (``torch.nn.modules``)."""
 
+import sys
+
 from . import module as module
 from .activation import (
     CELU,
@@ -7,28 +9,26 @@ from .activation import (
     GELU,
     GLU,
     SELU,
-    Hardshrink,
     Hardsigmoid,
     Hardswish,
-    Hardtanh,
     LeakyReLU,
     LogSigmoid,
-    LogSoftmax,
     Mish,
     PReLU,
     ReLU,
-    ReLU6,
     RReLU,
     Sigmoid,
     SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
     Softplus,
-    Softshrink,
     Softsign,
     Tanh,
     Tanhshrink,
+)
+from .activation_thresholds import (
+    Hardshrink,
+    Hardtanh,
+    ReLU6,
+    Softshrink,
     Threshold,
 )
 from .adaptive import (
@@ -42,6 +42,9 @@ from .batchnorm import (
     BatchNorm2d,
     BatchNorm3d,
     SyncBatchNorm,
+)
+from .channelshuffle import (
+    ChannelShuffle,
 )
 from .container import (
     ModuleDict,
@@ -161,7 +164,6 @@ from .padding import (
     ZeroPad3d,
 )
 from .pixelshuffle import (
-    ChannelShuffle,
     PixelShuffle,
     PixelUnshuffle,
 )
@@ -201,6 +203,12 @@ from .rnn_cells import (
     RNNCell,
     RNNCellBase,
 )
+from .softmax import (
+    LogSoftmax,
+    Softmax,
+    Softmax2d,
+    Softmin,
+)
 from .sparse import (
     Embedding,
     EmbeddingBag,
@@ -217,6 +225,21 @@ from .upsampling import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
+
+# Programs import from the files that PyTorch has, and pickled models name them: what is in a file
+# of its own here is in PyTorch's, too. (home, file, what the names have in common)
+_HOMES = (
+    ("activation", "activation_thresholds", ""), ("activation", "attention", ""),
+    ("activation", "softmax", ""), ("batchnorm", "lazy", "BatchNorm"),
+    ("container", "container_parameters", ""), ("conv", "lazy", "Conv"),
+    ("instancenorm", "lazy", "InstanceNorm"), ("linear", "lazy", "Linear"),
+    ("loss", "loss_ctc", ""), ("loss", "loss_margin", ""), ("pooling", "pooling_more", ""),
+    ("rnn", "rnn_cells", ""),
+)  # fmt: skip
+for _home, _file, _part in _HOMES:
+    _here = vars(sys.modules[f"{__name__}.{_file}"])
+    _moved = {_name: _here[_name] for _name in _here["__all__"] if _part in _name}
+    vars(sys.modules[f"{__name__}.{_home}"]).update(_moved)
 
 __all__ = [
     "CELU",

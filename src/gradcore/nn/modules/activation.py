@@ -16,33 +16,24 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
-    "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
-    "Hardtanh",
     "LeakyReLU",
     "LogSigmoid",
-    "LogSoftmax",
     "Mish",
     "PReLU",
     "RReLU",
     "ReLU",
-    "ReLU6",
     "SiLU",
     "Sigmoid",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
     "Softplus",
-    "Softshrink",
     "Softsign",
     "Tanh",
     "Tanhshrink",
-    "Threshold",
 ]
 
 
-def _with_inplace(text: str, inplace: bool) -> str:
+def with_inplace(text: str, inplace: bool) -> str:
     return f"{text}, inplace=True" if inplace else text
 
 
@@ -61,35 +52,55 @@ class _Inplace(Module):
 
 
 class ReLU(_Inplace):
-    """``max(x, 0)``."""
+    """``max(x, 0)``.
+
+    >>> nn.ReLU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.relu(input, self.inplace)
 
 
 class SiLU(_Inplace):
-    """``x * sigmoid(x)``."""
+    """``x * sigmoid(x)``.
+
+    >>> nn.SiLU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2689,  0.0000,  1.7616])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.silu(input, inplace=self.inplace)
 
 
 class Mish(_Inplace):
-    """``x * tanh(log(1 + exp(x)))``."""
+    """``x * tanh(log(1 + exp(x)))``.
+
+    >>> nn.Mish()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3034,  0.0000,  1.9440])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.mish(input, inplace=self.inplace)
 
 
 class SELU(_Inplace):
-    """ELU scaled so that it keeps mean 0 and variance 1 (arXiv 1706.02515)."""
+    """ELU scaled so that it keeps mean 0 and variance 1 (arXiv 1706.02515).
+
+    >>> nn.SELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.1113,  0.0000,  2.1014])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.selu(input, self.inplace)
 
 
 class Hardsigmoid(_Inplace):
-    """``(x + 3) / 6`` held between 0 and 1."""
+    """``(x + 3) / 6`` held between 0 and 1.
+
+    >>> nn.Hardsigmoid()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3333, 0.5000, 0.8333])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.hardsigmoid(input, self.inplace)
@@ -99,7 +110,11 @@ class Hardsigmoid(_Inplace):
 
 
 class Hardswish(_Inplace):
-    """``x * hardsigmoid(x)``."""
+    """``x * hardsigmoid(x)``.
+
+    >>> nn.Hardswish()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3333,  0.0000,  1.6667])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.hardswish(input, self.inplace)
@@ -109,42 +124,66 @@ class Hardswish(_Inplace):
 
 
 class Tanh(Module):
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    >>> nn.Tanh()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.7616,  0.0000,  0.9640])
+    """
 
     def forward(self, input: Any) -> Any:
         return input.tanh()
 
 
 class Sigmoid(Module):
-    """``1 / (1 + exp(-x))``."""
+    """``1 / (1 + exp(-x))``.
+
+    >>> nn.Sigmoid()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.2689, 0.5000, 0.8808])
+    """
 
     def forward(self, input: Any) -> Any:
         return input.sigmoid()
 
 
 class LogSigmoid(Module):
-    """``log(sigmoid(x))`` without overflow."""
+    """``log(sigmoid(x))`` without overflow.
+
+    >>> nn.LogSigmoid()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.3133, -0.6931, -0.1269])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.logsigmoid(input)
 
 
 class Softsign(Module):
-    """``x / (1 + |x|)``."""
+    """``x / (1 + |x|)``.
+
+    >>> nn.Softsign()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.5000,  0.0000,  0.6667])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.softsign(input)
 
 
 class Tanhshrink(Module):
-    """``x - tanh(x)``."""
+    """``x - tanh(x)``.
+
+    >>> nn.Tanhshrink()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2384,  0.0000,  1.0360])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.tanhshrink(input)
 
 
 class GELU(Module):
-    """``x * Phi(x)``; ``approximate="tanh"`` for a formula with a tanh."""
+    """``x * Phi(x)``; ``approximate="tanh"`` for a formula with a tanh.
+
+    >>> nn.GELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1587,  0.0000,  1.9545])
+    """
 
     __constants__ = ["approximate"]
 
@@ -160,7 +199,11 @@ class GELU(Module):
 
 
 class GLU(Module):
-    """``a * sigmoid(b)`` for the two halves of x along ``dim``."""
+    """``a * sigmoid(b)`` for the two halves of x along ``dim``.
+
+    >>> nn.GLU()(torch.tensor([1.0, 2.0, 0.0, 0.0]))
+    tensor([0.5000, 1.0000])
+    """
 
     __constants__ = ["dim"]
 
@@ -176,7 +219,11 @@ class GLU(Module):
 
 
 class LeakyReLU(Module):
-    """x above 0, ``negative_slope * x`` below."""
+    """x above 0, ``negative_slope * x`` below.
+
+    >>> nn.LeakyReLU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.0100,  0.0000,  2.0000])
+    """
 
     __constants__ = ["inplace", "negative_slope"]
 
@@ -189,12 +236,16 @@ class LeakyReLU(Module):
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
-        return _with_inplace(f"negative_slope={self.negative_slope}", self.inplace)
+        return with_inplace(f"negative_slope={self.negative_slope}", self.inplace)
 
 
 class RReLU(Module):
     """x above 0, below times a slope: one of U(lower, upper) for each element in training, the
-    mean of both in evaluation (arXiv 1505.00853)."""
+    mean of both in evaluation (arXiv 1505.00853).
+
+    >>> nn.RReLU(0.25, 0.75).eval()(torch.tensor([-8.0, 2.0]))
+    tensor([-4.,  2.])
+    """
 
     __constants__ = ["lower", "upper", "inplace"]
 
@@ -210,7 +261,7 @@ class RReLU(Module):
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
     def extra_repr(self) -> str:
-        return _with_inplace(f"lower={self.lower}, upper={self.upper}", self.inplace)
+        return with_inplace(f"lower={self.lower}, upper={self.upper}", self.inplace)
 
 
 class PReLU(Module):
@@ -219,6 +270,9 @@ class PReLU(Module):
     Args:
         num_parameters: 1, or one weight per channel (dimension 1).
         init: what the weights start at.
+
+    >>> nn.PReLU()(torch.tensor([-1.0, 0.0, 2.0])).detach()
+    tensor([-0.2500,  0.0000,  2.0000])
     """
 
     __constants__ = ["num_parameters"]
@@ -255,124 +309,37 @@ class _EluLike(Module):
         self.inplace = inplace
 
     def extra_repr(self) -> str:
-        return _with_inplace(f"alpha={self.alpha}", self.inplace)
+        return with_inplace(f"alpha={self.alpha}", self.inplace)
 
 
 class ELU(_EluLike):
-    """x above 0, ``alpha * (exp(x) - 1)`` below (arXiv 1511.07289)."""
+    """x above 0, ``alpha * (exp(x) - 1)`` below (arXiv 1511.07289).
+
+    >>> nn.ELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.elu(input, self.alpha, self.inplace)
 
 
 class CELU(_EluLike):
-    """x above 0, ``alpha * (exp(x / alpha) - 1)`` below (arXiv 1704.07483)."""
+    """x above 0, ``alpha * (exp(x / alpha) - 1)`` below (arXiv 1704.07483).
+
+    >>> nn.CELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
 
     def forward(self, input: Any) -> Any:
         return F.celu(input, self.alpha, self.inplace)
 
 
-class Hardtanh(Module):
-    """x held between ``min_val`` and ``max_val``."""
-
-    __constants__ = ["min_val", "max_val", "inplace"]
-
-    def __init__(
-        self,
-        min_val: float = -1.0,
-        max_val: float = 1.0,
-        inplace: bool = False,
-        min_value: float | None = None,
-        max_value: float | None = None,
-    ) -> None:
-        super().__init__()
-        self.min_val = _renamed(min_value, "min_value", "min_val", min_val)
-        self.max_val = _renamed(max_value, "max_value", "max_val", max_val)
-        self.inplace = inplace
-        if self.max_val <= self.min_val:
-            raise AssertionError("max_val must be larger than min_val")
-
-    def forward(self, input: Any) -> Any:
-        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
-
-    def extra_repr(self) -> str:
-        text = f"min_val={self.min_val}, max_val={self.max_val}"
-        return _with_inplace(text, self.inplace)
-
-
-def _renamed(old: float | None, old_name: str, new_name: str, new: float) -> float:
-    if old is None:
-        return new
-    import warnings
-
-    warnings.warn(
-        f"keyword argument `{old_name}` is deprecated and rename to `{new_name}`",
-        FutureWarning,
-        stacklevel=3,
-    )
-    return old
-
-
-class ReLU6(Hardtanh):
-    """x held between 0 and 6."""
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(0.0, 6.0, inplace)
-
-    def forward(self, input: Any) -> Any:
-        return F.relu6(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
-
-
-class Threshold(Module):
-    """x above ``threshold``, ``value`` elsewhere."""
-
-    __constants__ = ["threshold", "value", "inplace"]
-
-    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__()
-        self.threshold = threshold
-        self.value = value
-        self.inplace = inplace
-
-    def forward(self, input: Any) -> Any:
-        return F.threshold(input, self.threshold, self.value, self.inplace)
-
-    def extra_repr(self) -> str:
-        return _with_inplace(f"threshold={self.threshold}, value={self.value}", self.inplace)
-
-
-class _Shrink(Module):
-    """What Hardshrink and Softshrink share."""
-
-    __constants__ = ["lambd"]
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def extra_repr(self) -> str:
-        return str(self.lambd)
-
-
-class Hardshrink(_Shrink):
-    """0 within ``lambd`` of 0, x elsewhere."""
-
-    def forward(self, input: Any) -> Any:
-        return F.hardshrink(input, self.lambd)
-
-
-class Softshrink(_Shrink):
-    """x moved towards 0 by ``lambd``, 0 where it is nearer."""
-
-    def forward(self, input: Any) -> Any:
-        return F.softshrink(input, self.lambd)
-
-
 class Softplus(Module):
-    """``log(1 + exp(beta * x)) / beta``, linear where ``beta * x`` is above ``threshold``."""
+    """``log(1 + exp(beta * x)) / beta``, linear where ``beta * x`` is above ``threshold``.
+
+    >>> nn.Softplus()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3133, 0.6931, 2.1269])
+    """
 
     __constants__ = ["beta", "threshold"]
 
@@ -386,52 +353,3 @@ class Softplus(Module):
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
-
-
-class _AlongDim(Module):
-    """What Softmax, LogSoftmax and Softmin share."""
-
-    __constants__ = ["dim"]
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.__dict__.setdefault("dim", None)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class Softmax(_AlongDim):
-    """``exp(x) / sum(exp(x))`` along ``dim``."""
-
-    def forward(self, input: Any) -> Any:
-        return F.softmax(input, self.dim, _stacklevel=5)
-
-
-class Softmin(_AlongDim):
-    """``softmax(-x)`` along ``dim``."""
-
-    def forward(self, input: Any) -> Any:
-        return F.softmin(input, self.dim, _stacklevel=5)
-
-
-class LogSoftmax(_AlongDim):
-    """``log(softmax(x))`` along ``dim``, without overflow."""
-
-    def forward(self, input: Any) -> Any:
-        return F.log_softmax(input, self.dim, _stacklevel=5)
-
-
-class Softmax2d(Module):
-    """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
-
-    def forward(self, input: Any) -> Any:
-        if input.dim() not in (3, 4):
-            raise ValueError(
-                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
-            )
-        return F.softmax(input, -3, _stacklevel=5)

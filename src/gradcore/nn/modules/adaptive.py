@@ -27,6 +27,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         cutoffs: where clusters start; the classes below the first are in the head.
         div_value: cluster i is projected to in_features / div_value ** (i + 1).
         head_bias: whether the head has a bias.
+
+    >>> layer = nn.AdaptiveLogSoftmaxWithLoss(4, 10, cutoffs=[2])
+    >>> layer(torch.zeros(3, 4), torch.tensor([0, 5, 9])).output.shape
+    torch.Size([3])
     """
 
     def __init__(

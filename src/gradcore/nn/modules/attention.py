@@ -26,6 +26,11 @@ class MultiheadAttention(Module):
         add_zero_attn: add a key and value of zeros.
         kdim, vdim: the sizes of the keys and values where they are not embed_dim.
         batch_first: tensors are (N, L, E) instead of (L, N, E).
+
+    >>> x = torch.zeros(2, 5, 8)
+    >>> output, weights = nn.MultiheadAttention(8, num_heads=2, batch_first=True)(x, x, x)
+    >>> output.shape, weights.shape
+    (torch.Size([2, 5, 8]), torch.Size([2, 5, 5]))
     """
 
     __constants__ = ["batch_first"]

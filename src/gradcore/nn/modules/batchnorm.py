@@ -131,6 +131,9 @@ class BatchNorm1d(_BatchNorm):
 
     Raises:
         ValueError: another number of dimensions, or one value per channel in training.
+
+    >>> nn.BatchNorm1d(3)(torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
     """
 
     def _check_input_dim(self, input: Any) -> None:
@@ -139,7 +142,11 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (N, C, H, W); arguments as in :class:`BatchNorm1d`."""
+    """Batch normalisation of (N, C, H, W); arguments as in :class:`BatchNorm1d`.
+
+    >>> nn.BatchNorm2d(3)(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
 
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() != 4:
@@ -147,7 +154,11 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of (N, C, D, H, W); arguments as in :class:`BatchNorm1d`."""
+    """Batch normalisation of (N, C, D, H, W); arguments as in :class:`BatchNorm1d`.
+
+    >>> nn.BatchNorm3d(3)(torch.zeros(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() != 5:
@@ -159,6 +170,9 @@ class SyncBatchNorm(_BatchNorm):
 
     Arguments as in :class:`BatchNorm1d`. Without a process group it is an ordinary batch norm;
     with one of several processes, training raises RuntimeError: statistics are not exchanged yet.
+
+    >>> nn.SyncBatchNorm.convert_sync_batchnorm(nn.BatchNorm1d(3))
+    SyncBatchNorm(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
     """
 
     def __init__(

@@ -51,6 +51,9 @@ class Sequential(NumberedModules):
     """Modules that run one after another.
 
     ``Sequential(a, b)``, or ``Sequential(OrderedDict([("name", a), …]))`` for names of one's own.
+
+    >>> nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))(torch.zeros(4, 3)).shape
+    torch.Size([4, 2])
     """
 
     def __init__(self, *args: Any) -> None:
@@ -142,7 +145,12 @@ class Sequential(NumberedModules):
 
 
 class ModuleList(NumberedModules):
-    """A list of modules whose parameters are found; it cannot be called."""
+    """A list of modules whose parameters are found; it cannot be called.
+
+    >>> layers = nn.ModuleList(nn.Linear(n, n) for n in (2, 3))
+    >>> layers[1]
+    Linear(in_features=3, out_features=3, bias=True)
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -215,7 +223,12 @@ class ModuleList(NumberedModules):
 
 
 class ModuleDict(Module):
-    """Modules by name whose parameters are found; it cannot be called."""
+    """Modules by name whose parameters are found; it cannot be called.
+
+    >>> layers = nn.ModuleDict({"up": nn.Linear(2, 8), "down": nn.Linear(8, 2)})
+    >>> layers["down"]
+    Linear(in_features=8, out_features=2, bias=True)
+    """
 
     _modules: dict[str, Any]
 

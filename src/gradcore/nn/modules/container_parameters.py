@@ -34,7 +34,11 @@ def _line(key: Any, value: Any, kind: Any) -> str:
 
 
 class ParameterList(Module):
-    """A list of parameters that are found; tensors put into it become parameters."""
+    """A list of parameters that are found; tensors put into it become parameters.
+
+    >>> len(nn.ParameterList([nn.Parameter(torch.ones(2))]))
+    1
+    """
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
@@ -96,7 +100,11 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """Parameters by name that are found; tensors put into it become parameters."""
+    """Parameters by name that are found; tensors put into it become parameters.
+
+    >>> nn.ParameterDict({"scale": nn.Parameter(torch.ones(2))})["scale"].shape
+    torch.Size([2])
+    """
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

@@ -200,6 +200,9 @@ class Conv1d(_Conv):
 
     Raises:
         ValueError: channels that ``groups`` does not divide, or an unknown padding.
+
+    >>> nn.Conv1d(3, 6, kernel_size=3, padding=1)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 6, 8])
     """
 
     _ndim = 1
@@ -207,14 +210,22 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """Cross-correlation of (N, C, H, W); arguments as in :class:`Conv1d`."""
+    """Cross-correlation of (N, C, H, W); arguments as in :class:`Conv1d`.
+
+    >>> nn.Conv2d(3, 6, kernel_size=3, padding=1)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 6, 8, 8])
+    """
 
     _ndim = 2
     _function = staticmethod(F.conv2d)
 
 
 class Conv3d(_Conv):
-    """Cross-correlation of (N, C, D, H, W); arguments as in :class:`Conv1d`."""
+    """Cross-correlation of (N, C, D, H, W); arguments as in :class:`Conv1d`.
+
+    >>> nn.Conv3d(3, 6, kernel_size=3, padding=1)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 6, 8, 8, 8])
+    """
 
     _ndim = 3
     _function = staticmethod(F.conv3d)
@@ -299,6 +310,9 @@ class ConvTranspose1d(_ConvTransposeNd):
 
     ``output_padding`` is added to the output's size, where ``stride`` leaves it open; the other
     arguments are as in :class:`Conv1d`, and padding_mode must be "zeros" (ValueError).
+
+    >>> nn.ConvTranspose1d(3, 6, kernel_size=2, stride=2)(torch.zeros(1, 3, 4)).shape
+    torch.Size([1, 6, 8])
     """
 
     _ndim = 1
@@ -306,14 +320,22 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """The adjoint of :class:`Conv2d`; arguments as in :class:`ConvTranspose1d`."""
+    """The adjoint of :class:`Conv2d`; arguments as in :class:`ConvTranspose1d`.
+
+    >>> nn.ConvTranspose2d(3, 6, kernel_size=2, stride=2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 6, 8, 8])
+    """
 
     _ndim = 2
     _function = staticmethod(F.conv_transpose2d)
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """The adjoint of :class:`Conv3d`; arguments as in :class:`ConvTranspose1d`."""
+    """The adjoint of :class:`Conv3d`; arguments as in :class:`ConvTranspose1d`.
+
+    >>> nn.ConvTranspose3d(3, 6, kernel_size=2, stride=2)(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 6, 8, 8, 8])
+    """
 
     _ndim = 3
     _function = staticmethod(F.conv_transpose3d)

@@ -11,7 +11,11 @@ __all__ = ["CosineSimilarity", "PairwiseDistance"]
 
 
 class PairwiseDistance(Module):
-    """The p-norm of ``x1 - x2 + eps`` over the last dimension."""
+    """The p-norm of ``x1 - x2 + eps`` over the last dimension.
+
+    >>> nn.PairwiseDistance()(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
 
     __constants__ = ["norm", "eps", "keepdim"]
 
@@ -26,7 +30,11 @@ class PairwiseDistance(Module):
 
 
 class CosineSimilarity(Module):
-    """``x1 . x2 / max(|x1| * |x2|, eps)`` along ``dim``."""
+    """``x1 . x2 / max(|x1| * |x2|, eps)`` along ``dim``.
+
+    >>> nn.CosineSimilarity(dim=0)(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 0.0]))
+    tensor(0.6000)
+    """
 
     __constants__ = ["dim", "eps"]
 

@@ -10,7 +10,11 @@ __all__ = ["Flatten", "Unflatten"]
 
 
 class Flatten(Module):
-    """The dimensions from ``start_dim`` to ``end_dim`` as one."""
+    """The dimensions from ``start_dim`` to ``end_dim`` as one.
+
+    >>> nn.Flatten()(torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 12])
+    """
 
     __constants__ = ["start_dim", "end_dim"]
     start_dim: int
@@ -29,7 +33,11 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """The dimension ``dim`` as several of the sizes ``unflattened_size``."""
+    """The dimension ``dim`` as several of the sizes ``unflattened_size``.
+
+    >>> nn.Unflatten(1, (3, 4))(torch.zeros(2, 12)).shape
+    torch.Size([2, 3, 4])
+    """
 
     def __init__(self, dim: Any, unflattened_size: Any) -> None:
         super().__init__()

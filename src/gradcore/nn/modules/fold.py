@@ -11,7 +11,11 @@ __all__ = ["Fold", "Unfold"]
 
 
 class Unfold(Module):
-    """The sliding blocks of (N, C, H, W) as columns (N, C * kH * kW, blocks)."""
+    """The sliding blocks of (N, C, H, W) as columns (N, C * kH * kW, blocks).
+
+    >>> nn.Unfold(kernel_size=2)(torch.zeros(1, 3, 4, 5)).shape
+    torch.Size([1, 12, 12])
+    """
 
     __constants__ = ["kernel_size", "dilation", "padding", "stride"]
 
@@ -35,7 +39,11 @@ class Unfold(Module):
 
 
 class Fold(Module):
-    """Columns (N, C * kH * kW, blocks) added up to (N, C, *output_size)."""
+    """Columns (N, C * kH * kW, blocks) added up to (N, C, *output_size).
+
+    >>> nn.Fold((4, 5), kernel_size=2)(torch.zeros(1, 12, 12)).shape
+    torch.Size([1, 3, 4, 5])
+    """
 
     __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
 

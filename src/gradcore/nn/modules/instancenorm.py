@@ -109,18 +109,29 @@ class InstanceNorm1d(_InstanceNorm):
         affine: learn a weight (ones at first) and a bias (zeros at first) per channel.
         track_running_stats: keep running statistics, which normalise in evaluation.
         bias: learn the bias too.
+
+    >>> nn.InstanceNorm1d(3)(torch.zeros(1, 3, 4)).shape
+    torch.Size([1, 3, 4])
     """
 
     _ndim = 1
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Instance norm of (N, C, H, W) or (C, H, W); arguments as in :class:`InstanceNorm1d`."""
+    """Instance norm of (N, C, H, W) or (C, H, W); arguments as in :class:`InstanceNorm1d`.
+
+    >>> nn.InstanceNorm2d(3)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     _ndim = 2
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance norm of (N, C, D, H, W) or (C, D, H, W); see :class:`InstanceNorm1d`."""
+    """Instance norm of (N, C, D, H, W) or (C, D, H, W); see :class:`InstanceNorm1d`.
+
+    >>> nn.InstanceNorm3d(3)(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     _ndim = 3

@@ -89,7 +89,11 @@ class LazyModuleMixin:
 
 
 class LazyLinear(LazyModuleMixin, Linear):
-    """A :class:`Linear` that takes ``in_features`` from its first input."""
+    """A :class:`Linear` that takes ``in_features`` from its first input.
+
+    >>> nn.LazyLinear(2)(torch.zeros(4, 3)).shape
+    torch.Size([4, 2])
+    """
 
     cls_to_become = Linear
 
@@ -190,19 +194,31 @@ class _LazyConv(_LazyConvBase):
 
 
 class LazyConv1d(_LazyConv, Conv1d):
-    """A :class:`Conv1d` that takes ``in_channels`` from its first input."""
+    """A :class:`Conv1d` that takes ``in_channels`` from its first input.
+
+    >>> nn.LazyConv1d(6, kernel_size=3)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 6, 6])
+    """
 
     cls_to_become = Conv1d
 
 
 class LazyConv2d(_LazyConv, Conv2d):
-    """A :class:`Conv2d` that takes ``in_channels`` from its first input."""
+    """A :class:`Conv2d` that takes ``in_channels`` from its first input.
+
+    >>> nn.LazyConv2d(6, kernel_size=3)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 6, 6, 6])
+    """
 
     cls_to_become = Conv2d
 
 
 class LazyConv3d(_LazyConv, Conv3d):
-    """A :class:`Conv3d` that takes ``in_channels`` from its first input."""
+    """A :class:`Conv3d` that takes ``in_channels`` from its first input.
+
+    >>> nn.LazyConv3d(6, kernel_size=3)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 6, 6, 6, 6])
+    """
 
     cls_to_become = Conv3d
 
@@ -242,19 +258,31 @@ class _LazyConvTranspose(_LazyConvBase):
 
 
 class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
-    """A :class:`ConvTranspose1d` that takes ``in_channels`` from its first input."""
+    """A :class:`ConvTranspose1d` that takes ``in_channels`` from its first input.
+
+    >>> nn.LazyConvTranspose1d(6, kernel_size=2)(torch.zeros(1, 3, 4)).shape
+    torch.Size([1, 6, 5])
+    """
 
     cls_to_become = ConvTranspose1d
 
 
 class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
-    """A :class:`ConvTranspose2d` that takes ``in_channels`` from its first input."""
+    """A :class:`ConvTranspose2d` that takes ``in_channels`` from its first input.
+
+    >>> nn.LazyConvTranspose2d(6, kernel_size=2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 6, 5, 5])
+    """
 
     cls_to_become = ConvTranspose2d
 
 
 class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
-    """A :class:`ConvTranspose3d` that takes ``in_channels`` from its first input."""
+    """A :class:`ConvTranspose3d` that takes ``in_channels`` from its first input.
+
+    >>> nn.LazyConvTranspose3d(6, kernel_size=2)(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 6, 5, 5, 5])
+    """
 
     cls_to_become = ConvTranspose3d
 
@@ -303,36 +331,60 @@ class _LazyNormBase(LazyModuleMixin):
 
 
 class LazyBatchNorm1d(_LazyNormBase, BatchNorm1d):
-    """A :class:`BatchNorm1d` that takes ``num_features`` from its first input."""
+    """A :class:`BatchNorm1d` that takes ``num_features`` from its first input.
+
+    >>> nn.LazyBatchNorm1d()(torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
 
     cls_to_become = BatchNorm1d
 
 
 class LazyBatchNorm2d(_LazyNormBase, BatchNorm2d):
-    """A :class:`BatchNorm2d` that takes ``num_features`` from its first input."""
+    """A :class:`BatchNorm2d` that takes ``num_features`` from its first input.
+
+    >>> nn.LazyBatchNorm2d()(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
 
     cls_to_become = BatchNorm2d
 
 
 class LazyBatchNorm3d(_LazyNormBase, BatchNorm3d):
-    """A :class:`BatchNorm3d` that takes ``num_features`` from its first input."""
+    """A :class:`BatchNorm3d` that takes ``num_features`` from its first input.
+
+    >>> nn.LazyBatchNorm3d()(torch.zeros(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     cls_to_become = BatchNorm3d
 
 
 class LazyInstanceNorm1d(_LazyNormBase, InstanceNorm1d):
-    """An :class:`InstanceNorm1d` that takes ``num_features`` from its first input."""
+    """An :class:`InstanceNorm1d` that takes ``num_features`` from its first input.
+
+    >>> nn.LazyInstanceNorm1d()(torch.zeros(1, 3, 4)).shape
+    torch.Size([1, 3, 4])
+    """
 
     cls_to_become = InstanceNorm1d
 
 
 class LazyInstanceNorm2d(_LazyNormBase, InstanceNorm2d):
-    """An :class:`InstanceNorm2d` that takes ``num_features`` from its first input."""
+    """An :class:`InstanceNorm2d` that takes ``num_features`` from its first input.
+
+    >>> nn.LazyInstanceNorm2d()(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     cls_to_become = InstanceNorm2d
 
 
 class LazyInstanceNorm3d(_LazyNormBase, InstanceNorm3d):
-    """An :class:`InstanceNorm3d` that takes ``num_features`` from its first input."""
+    """An :class:`InstanceNorm3d` that takes ``num_features`` from its first input.
+
+    >>> nn.LazyInstanceNorm3d()(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     cls_to_become = InstanceNorm3d

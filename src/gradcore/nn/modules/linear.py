@@ -16,7 +16,11 @@ __all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Module):
-    """Returns its input; takes and ignores any arguments when it is made."""
+    """Returns its input; takes and ignores any arguments when it is made.
+
+    >>> nn.Identity()(torch.tensor([1, 2]))
+    tensor([1, 2])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -30,6 +34,9 @@ class Linear(Module):
 
     weight (out_features, in_features) and bias (out_features,) start uniform in
     ±1 / sqrt(in_features).
+
+    >>> nn.Linear(3, 2)(torch.zeros(4, 3)).shape
+    torch.Size([4, 2])
     """
 
     __constants__ = ["in_features", "out_features"]
@@ -84,6 +91,9 @@ class Bilinear(Module):
     """``x1 @ weight[k] @ x2 + bias[k]`` for each output k: (*, in1), (*, in2) to (*, out).
 
     weight (out, in1, in2) and bias (out,) start uniform in ±1 / sqrt(in1_features).
+
+    >>> nn.Bilinear(3, 4, 2)(torch.zeros(5, 3), torch.zeros(5, 4)).shape
+    torch.Size([5, 2])
     """
 
     __constants__ = ["in1_features", "in2_features", "out_features"]

@@ -56,7 +56,11 @@ class _WeightedLoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """``|input - target|``."""
+    """``|input - target|``.
+
+    >>> nn.L1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.5000)
+    """
 
     __constants__ = ["reduction"]
 
@@ -65,7 +69,11 @@ class L1Loss(_Loss):
 
 
 class MSELoss(_Loss):
-    """``(input - target) ** 2``."""
+    """``(input - target) ** 2``.
+
+    >>> nn.MSELoss()(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(2.5000)
+    """
 
     __constants__ = ["reduction"]
 
@@ -74,7 +82,11 @@ class MSELoss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """Quadratic for differences below ``beta``, linear above."""
+    """Quadratic for differences below ``beta``, linear above.
+
+    >>> nn.SmoothL1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.)
+    """
 
     __constants__ = ["reduction"]
 
@@ -93,7 +105,11 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Quadratic for differences up to ``delta``, linear above."""
+    """Quadratic for differences up to ``delta``, linear above.
+
+    >>> nn.HuberLoss()(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.)
+    """
 
     __constants__ = ["reduction", "delta"]
 
@@ -111,6 +127,10 @@ class KLDivLoss(_Loss):
     """``target * (log(target) - input)`` of log-probabilities ``input``.
 
     ``reduction`` may also be "batchmean"; ``log_target``: the target holds log-probabilities.
+
+    >>> p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]])
+    >>> nn.KLDivLoss(reduction="batchmean")(p.log(), q)
+    tensor(0.6931)
     """
 
     __constants__ = ["reduction"]
@@ -133,6 +153,9 @@ class PoissonNLLLoss(_Loss):
     """``exp(input) - target * input``, or with ``log_input=False`` of the rate itself.
 
     ``full`` adds Stirling's approximation of ``log(target!)``.
+
+    >>> nn.PoissonNLLLoss()(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.0537)
     """
 
     __constants__ = ["log_input", "full", "eps", "reduction"]
@@ -163,7 +186,11 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """``(log(var) + (input - target) ** 2 / var) / 2`` with ``var`` at least ``eps``."""
+    """``(log(var) + (input - target) ** 2 / var) / 2`` with ``var`` at least ``eps``.
+
+    >>> nn.GaussianNLLLoss()(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]), torch.ones(2))
+    tensor(1.2500)
+    """
 
     __constants__ = ["full", "eps", "reduction"]
 
@@ -185,6 +212,9 @@ class NLLLoss(_WeightedLoss):
         weight: one number per class.
         ignore_index: targets of this number count for nothing.
         reduction: "mean" (over the weights of the targets that count), "sum" or "none".
+
+    >>> nn.NLLLoss()(torch.tensor([[0.2, 0.8]]).log(), torch.tensor([1]))
+    tensor(0.2231)
     """
 
     __constants__ = ["ignore_index", "reduction"]
@@ -211,7 +241,11 @@ class NLLLoss(_WeightedLoss):
 
 
 class NLLLoss2d(NLLLoss):
-    """The old name of :class:`NLLLoss` for (N, C, H, W) (FutureWarning)."""
+    """The old name of :class:`NLLLoss` for (N, C, H, W) (FutureWarning).
+
+    >>> nn.NLLLoss2d()(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.int64)).item()
+    0.0
+    """
 
     def __init__(
         self,
@@ -235,6 +269,9 @@ class CrossEntropyLoss(_WeightedLoss):
 
     Arguments as in :class:`NLLLoss`; ``label_smoothing`` is the share of the target that is
     spread evenly over the classes.
+
+    >>> nn.CrossEntropyLoss()(torch.tensor([[2.0, 0.0, 0.0]]), torch.tensor([0]))
+    tensor(0.2395)
     """
 
     __constants__ = ["ignore_index", "reduction", "label_smoothing"]
@@ -264,7 +301,11 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """The binary cross entropy of probabilities; ``weight`` multiplies the elements' losses."""
+    """The binary cross entropy of probabilities; ``weight`` multiplies the elements' losses.
+
+    >>> nn.BCELoss()(torch.tensor([0.5, 0.9]), torch.tensor([1.0, 1.0]))
+    tensor(0.3993)
+    """
 
     __constants__ = ["reduction"]
 
@@ -273,7 +314,11 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """The binary cross entropy of ``sigmoid(input)``; ``pos_weight``: of the positive targets."""
+    """The binary cross entropy of ``sigmoid(input)``; ``pos_weight``: of the positive targets.
+
+    >>> nn.BCEWithLogitsLoss()(torch.zeros(2), torch.ones(2))
+    tensor(0.6931)
+    """
 
     weight: Any
     pos_weight: Any

@@ -22,7 +22,11 @@ __all__ = [
 
 
 class SoftMarginLoss(_Loss):
-    """``log(1 + exp(-target * input))`` for targets of 1 and -1."""
+    """``log(1 + exp(-target * input))`` for targets of 1 and -1.
+
+    >>> nn.SoftMarginLoss()(torch.zeros(2), torch.ones(2))
+    tensor(0.6931)
+    """
 
     __constants__ = ["reduction"]
 
@@ -34,6 +38,9 @@ class MultiLabelMarginLoss(_Loss):
     """Margins of 1 between each listed class and all others: (N, C) or (C,).
 
     A row of targets lists classes and ends at its first -1.
+
+    >>> nn.MultiLabelMarginLoss()(torch.tensor([[0.5, 1.0]]), torch.tensor([[0, -1]]))
+    tensor(0.7500)
     """
 
     __constants__ = ["reduction"]
@@ -43,7 +50,11 @@ class MultiLabelMarginLoss(_Loss):
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """The binary cross entropies of logits (N, C), averaged over the classes."""
+    """The binary cross entropies of logits (N, C), averaged over the classes.
+
+    >>> nn.MultiLabelSoftMarginLoss()(torch.zeros(1, 2), torch.ones(1, 2))
+    tensor(0.6931)
+    """
 
     __constants__ = ["reduction"]
 
@@ -71,7 +82,11 @@ class _MarginLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_MarginLoss):
-    """The input where the target is 1, ``max(0, margin - input)`` where it is -1."""
+    """The input where the target is 1, ``max(0, margin - input)`` where it is -1.
+
+    >>> nn.HingeEmbeddingLoss()(torch.tensor([0.5, 0.25]), torch.tensor([1.0, -1.0]))
+    tensor(0.6250)
+    """
 
     def __init__(
         self,
@@ -87,7 +102,12 @@ class HingeEmbeddingLoss(_MarginLoss):
 
 
 class CosineEmbeddingLoss(_MarginLoss):
-    """``1 - cos`` where the target is 1, ``max(0, cos - margin)`` where it is -1."""
+    """``1 - cos`` where the target is 1, ``max(0, cos - margin)`` where it is -1.
+
+    >>> x, y = torch.tensor([[3.0, 4.0]]), torch.tensor([[3.0, 0.0]])
+    >>> nn.CosineEmbeddingLoss()(x, y, torch.ones(1))
+    tensor(0.4000)
+    """
 
     def forward(self, input1: Any, input2: Any, target: Any) -> Any:
         return F.cosine_embedding_loss(
@@ -96,7 +116,11 @@ class CosineEmbeddingLoss(_MarginLoss):
 
 
 class MarginRankingLoss(_MarginLoss):
-    """``max(0, margin - target * (input1 - input2))``."""
+    """``max(0, margin - target * (input1 - input2))``.
+
+    >>> nn.MarginRankingLoss()(torch.tensor([1.0]), torch.tensor([3.0]), torch.ones(1))
+    tensor(2.)
+    """
 
     def forward(self, input1: Any, input2: Any, target: Any) -> Any:
         return F.margin_ranking_loss(
@@ -110,6 +134,9 @@ class MultiMarginLoss(_WeightedLoss):
     Args:
         p: 1 or 2 (ValueError otherwise).
         weight: one number per class, multiplied by the target's.
+
+    >>> nn.MultiMarginLoss()(torch.tensor([[0.25, 1.0]]), torch.tensor([0]))
+    tensor(0.8750)
     """
 
     __constants__ = ["p", "margin", "reduction"]
@@ -149,6 +176,10 @@ class TripletMarginLoss(_Loss):
     """``max(0, margin + d(anchor, positive) - d(anchor, negative))``, d the p-norm distance.
 
     ``swap``: the negative's distance is the smaller of those from the anchor and the positive.
+
+    >>> anchor, far = torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])
+    >>> nn.TripletMarginLoss()(anchor, far, anchor).round(decimals=3)
+    tensor(6.)
     """
 
     __constants__ = ["margin", "p", "eps", "swap", "reduction"]
@@ -187,7 +218,12 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """:class:`TripletMarginLoss` with any distance between two tensors."""
+    """:class:`TripletMarginLoss` with any distance between two tensors.
+
+    >>> anchor, far = torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])
+    >>> nn.TripletMarginWithDistanceLoss()(anchor, anchor, far)
+    tensor(0.)
+    """
 
     __constants__ = ["margin", "swap", "reduction"]
 

@@ -86,6 +86,12 @@ class Module(WalkMethods, ConversionMethods, StateMethods, HookMethods):
 
     Subclasses call ``super().__init__()``, set parameters and other modules as attributes, and
     define ``forward``; calling the module runs it, together with the hooks.
+
+    >>> class Double(nn.Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    >>> Double()(torch.tensor([1, 2]))
+    tensor([2, 4])
     """
 
     dump_patches: bool = False

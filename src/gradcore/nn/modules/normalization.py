@@ -22,6 +22,9 @@ class LayerNorm(Module):
         eps: added to the variance.
         elementwise_affine: learn a weight (ones at first) …
         bias: … and a bias (zeros at first) per element.
+
+    >>> nn.LayerNorm(2)(torch.tensor([1.0, 3.0])).detach()
+    tensor([-1.0000,  1.0000])
     """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
@@ -80,6 +83,9 @@ class GroupNorm(Module):
         eps: added to the variance.
         affine: learn a weight (ones at first) …
         bias: … and a bias (zeros at first) per channel.
+
+    >>> nn.GroupNorm(2, 4)(torch.tensor([[1.0, 3.0, 0.0, 4.0]])).detach()
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
     """
 
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]
@@ -138,6 +144,9 @@ class RMSNorm(Module):
         normalized_shape: an int, or the sizes of the last dimensions.
         eps: the dtype's machine epsilon where it is None.
         elementwise_affine: learn a weight (ones at first) per element.
+
+    >>> nn.RMSNorm(2)(torch.tensor([1.0, 7.0])).detach()
+    tensor([0.2000, 1.4000])
     """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
@@ -182,6 +191,9 @@ class LocalResponseNorm(Module):
     """``x / (k + alpha * mean of the squares of size neighbouring channels) ** beta``: (N, C, *).
 
     From AlexNet (Krizhevsky et al., 2012); channels beyond the ends count as zeros.
+
+    >>> nn.LocalResponseNorm(2)(torch.zeros(1, 3, 4)).shape
+    torch.Size([1, 3, 4])
     """
 
     __constants__ = ["size", "alpha", "beta", "k"]
@@ -204,6 +216,9 @@ class CrossMapLRN2d(Module):
     """Local response normalisation of (N, C, H, W) with its arguments in LuaTorch's form.
 
     Unlike :class:`LocalResponseNorm`, an even ``size`` reaches one channel further back.
+
+    >>> nn.CrossMapLRN2d(2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 4, 4])
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:

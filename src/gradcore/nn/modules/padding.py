@@ -54,19 +54,31 @@ class _ConstantPadNd(_PadNd):
 
 
 class ConstantPad1d(_ConstantPadNd):
-    """Pads (N, C, L) or (C, L) with ``value``."""
+    """Pads (N, C, L) or (C, L) with ``value``.
+
+    >>> nn.ConstantPad1d(1, 9.0)(torch.tensor([[[1.0, 2.0]]]))
+    tensor([[[9., 1., 2., 9.]]])
+    """
 
     _ndim = 1
 
 
 class ConstantPad2d(_ConstantPadNd):
-    """Pads (N, C, H, W) or (C, H, W) with ``value``."""
+    """Pads (N, C, H, W) or (C, H, W) with ``value``.
+
+    >>> nn.ConstantPad2d(1, 9.0)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 6, 6])
+    """
 
     _ndim = 2
 
 
 class ConstantPad3d(_ConstantPadNd):
-    """Pads (N, C, D, H, W) or (C, D, H, W) with ``value``."""
+    """Pads (N, C, D, H, W) or (C, D, H, W) with ``value``.
+
+    >>> nn.ConstantPad3d(1, 9.0)(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 6, 6, 6])
+    """
 
     _ndim = 3
 
@@ -80,19 +92,31 @@ class _ZeroPadNd(_ConstantPadNd):
 
 
 class ZeroPad1d(_ZeroPadNd):
-    """Pads (N, C, L) or (C, L) with zeros."""
+    """Pads (N, C, L) or (C, L) with zeros.
+
+    >>> nn.ZeroPad1d(1)(torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[0., 1., 2., 3., 0.]]])
+    """
 
     _ndim = 1
 
 
 class ZeroPad2d(_ZeroPadNd):
-    """Pads (N, C, H, W) or (C, H, W) with zeros."""
+    """Pads (N, C, H, W) or (C, H, W) with zeros.
+
+    >>> nn.ZeroPad2d(1)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 6, 6])
+    """
 
     _ndim = 2
 
 
 class ZeroPad3d(_ZeroPadNd):
-    """Pads (N, C, D, H, W) or (C, D, H, W) with zeros."""
+    """Pads (N, C, D, H, W) or (C, D, H, W) with zeros.
+
+    >>> nn.ZeroPad3d(1)(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 6, 6, 6])
+    """
 
     _ndim = 3
 
@@ -102,19 +126,31 @@ class _ReflectionPadNd(_PadNd):
 
 
 class ReflectionPad1d(_ReflectionPadNd):
-    """Pads (N, C, L) or (C, L) with its mirror image; the edge itself is not repeated."""
+    """Pads (N, C, L) or (C, L) with its mirror image; the edge itself is not repeated.
+
+    >>> nn.ReflectionPad1d(1)(torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[2., 1., 2., 3., 2.]]])
+    """
 
     _ndim = 1
 
 
 class ReflectionPad2d(_ReflectionPadNd):
-    """Pads (N, C, H, W) or (C, H, W) with its mirror image."""
+    """Pads (N, C, H, W) or (C, H, W) with its mirror image.
+
+    >>> nn.ReflectionPad2d(1)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 6, 6])
+    """
 
     _ndim = 2
 
 
 class ReflectionPad3d(_ReflectionPadNd):
-    """Pads (N, C, D, H, W) or (C, D, H, W) with its mirror image."""
+    """Pads (N, C, D, H, W) or (C, D, H, W) with its mirror image.
+
+    >>> nn.ReflectionPad3d(1)(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 6, 6, 6])
+    """
 
     _ndim = 3
 
@@ -124,19 +160,31 @@ class _ReplicationPadNd(_PadNd):
 
 
 class ReplicationPad1d(_ReplicationPadNd):
-    """Pads (N, C, L) or (C, L) with its edges."""
+    """Pads (N, C, L) or (C, L) with its edges.
+
+    >>> nn.ReplicationPad1d(1)(torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[1., 1., 2., 3., 3.]]])
+    """
 
     _ndim = 1
 
 
 class ReplicationPad2d(_ReplicationPadNd):
-    """Pads (N, C, H, W) or (C, H, W) with its edges."""
+    """Pads (N, C, H, W) or (C, H, W) with its edges.
+
+    >>> nn.ReplicationPad2d(1)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 6, 6])
+    """
 
     _ndim = 2
 
 
 class ReplicationPad3d(_ReplicationPadNd):
-    """Pads (N, C, D, H, W) or (C, D, H, W) with its edges."""
+    """Pads (N, C, D, H, W) or (C, D, H, W) with its edges.
+
+    >>> nn.ReplicationPad3d(1)(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 6, 6, 6])
+    """
 
     _ndim = 3
 
@@ -153,18 +201,30 @@ class _CircularPadNd(_PadNd):
 
 
 class CircularPad1d(_CircularPadNd):
-    """Pads (N, C, L) or (C, L) with its other end."""
+    """Pads (N, C, L) or (C, L) with its other end.
+
+    >>> nn.CircularPad1d(1)(torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[3., 1., 2., 3., 1.]]])
+    """
 
     _ndim = 1
 
 
 class CircularPad2d(_CircularPadNd):
-    """Pads (N, C, H, W) or (C, H, W) with its other ends."""
+    """Pads (N, C, H, W) or (C, H, W) with its other ends.
+
+    >>> nn.CircularPad2d(1)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 6, 6])
+    """
 
     _ndim = 2
 
 
 class CircularPad3d(_CircularPadNd):
-    """Pads (N, C, D, H, W) or (C, D, H, W) with its other ends."""
+    """Pads (N, C, D, H, W) or (C, D, H, W) with its other ends.
+
+    >>> nn.CircularPad3d(1)(torch.zeros(1, 3, 4, 4, 4)).shape
+    torch.Size([1, 3, 6, 6, 6])
+    """
 
     _ndim = 3

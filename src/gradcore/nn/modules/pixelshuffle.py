@@ -1,4 +1,4 @@
-"""Shuffling layers."""
+"""Layers that trade channels for pixels."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any
 from .. import functional as F
 from .module import Module
 
-__all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle"]
+__all__ = ["PixelShuffle", "PixelUnshuffle"]
 
 
 class PixelShuffle(Module):
-    """(*, C * r * r, H, W) to (*, C, H * r, W * r) with r = ``upscale_factor``."""
+    """(*, C * r * r, H, W) to (*, C, H * r, W * r) with r = ``upscale_factor``.
+
+    >>> nn.PixelShuffle(2)(torch.zeros(1, 8, 2, 2)).shape
+    torch.Size([1, 2, 4, 4])
+    """
 
     __constants__ = ["upscale_factor"]
 
@@ -27,7 +31,11 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """(*, C, H * r, W * r) to (*, C * r * r, H, W) with r = ``downscale_factor``."""
+    """(*, C, H * r, W * r) to (*, C * r * r, H, W) with r = ``downscale_factor``.
+
+    >>> nn.PixelUnshuffle(2)(torch.zeros(1, 2, 4, 4)).shape
+    torch.Size([1, 8, 2, 2])
+    """
 
     __constants__ = ["downscale_factor"]
 
@@ -40,19 +48,3 @@ class PixelUnshuffle(Module):
 
     def extra_repr(self) -> str:
         return f"downscale_factor={self.downscale_factor}"
-
-
-class ChannelShuffle(Module):
-    """Deals the channels of (N, C, *) out over ``groups``."""
-
-    __constants__ = ["groups"]
-
-    def __init__(self, groups: int) -> None:
-        super().__init__()
-        self.groups = groups
-
-    def forward(self, input: Any) -> Any:
-        return F.channel_shuffle(input, self.groups)
-
-    def extra_repr(self) -> str:
-        return f"groups={self.groups}"

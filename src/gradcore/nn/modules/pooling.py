@@ -78,19 +78,30 @@ class MaxPool1d(_MaxPoolNd):
             is the kernel size where it is None.
         return_indices: also return where the maxima are.
         ceil_mode: round the output's size up instead of down.
+
+    >>> nn.MaxPool1d(3, stride=2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 3])
     """
 
     _function = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPoolNd):
-    """Maxima over windows of (N, C, H, W) or (C, H, W); arguments as in :class:`MaxPool1d`."""
+    """Maxima over windows of (N, C, H, W) or (C, H, W); arguments as in :class:`MaxPool1d`.
+
+    >>> nn.MaxPool2d(3, stride=2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 3, 3])
+    """
 
     _function = staticmethod(F.max_pool2d)
 
 
 class MaxPool3d(_MaxPoolNd):
-    """Maxima over windows of (N, C, D, H, W); arguments as in :class:`MaxPool1d`."""
+    """Maxima over windows of (N, C, D, H, W); arguments as in :class:`MaxPool1d`.
+
+    >>> nn.MaxPool3d(3, stride=2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 3, 3, 3])
+    """
 
     _function = staticmethod(F.max_pool3d)
 
@@ -103,6 +114,9 @@ class AvgPool1d(Module):
             it is None.
         ceil_mode: round the output's size up instead of down.
         count_include_pad: divide by the window's size, its padding included.
+
+    >>> nn.AvgPool1d(2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 4])
     """
 
     __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
@@ -187,13 +201,20 @@ class AvgPool2d(_AvgPoolNd):
 
     Arguments as in :class:`AvgPool1d`; ``divisor_override`` divides the sums instead of the
     window's size.
+
+    >>> nn.AvgPool2d(2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 4, 4])
     """
 
     _function = staticmethod(F.avg_pool2d)
 
 
 class AvgPool3d(_AvgPoolNd):
-    """Means over windows of (N, C, D, H, W); arguments as in :class:`AvgPool2d`."""
+    """Means over windows of (N, C, D, H, W); arguments as in :class:`AvgPool2d`.
+
+    >>> nn.AvgPool3d(2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     _function = staticmethod(F.avg_pool3d)
 
@@ -224,21 +245,33 @@ class _AdaptiveNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveNd):
-    """Means over ``output_size`` even parts of (N, C, L) or (C, L)."""
+    """Means over ``output_size`` even parts of (N, C, L) or (C, L).
+
+    >>> nn.AdaptiveAvgPool1d(2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 2])
+    """
 
     _ndim = 1
     _function = staticmethod(F.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveNd):
-    """Means over even parts of (N, C, H, W); None in ``output_size``: the input's own size."""
+    """Means over even parts of (N, C, H, W); None in ``output_size``: the input's own size.
+
+    >>> nn.AdaptiveAvgPool2d(2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 2, 2])
+    """
 
     _ndim = 2
     _function = staticmethod(F.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveNd):
-    """Means over even parts of (N, C, D, H, W); None in ``output_size``: the input's own size."""
+    """Means over even parts of (N, C, D, H, W); None in ``output_size``: the input's own size.
+
+    >>> nn.AdaptiveAvgPool3d(2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
 
     _ndim = 3
     _function = staticmethod(F.adaptive_avg_pool3d)

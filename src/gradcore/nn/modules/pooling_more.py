@@ -42,6 +42,9 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     """Maxima over ``output_size`` even parts of (N, C, L) or (C, L).
 
     ``return_indices``: also return their positions, as :class:`MaxUnpool1d` wants them.
+
+    >>> nn.AdaptiveMaxPool1d(2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 2])
     """
 
     _ndim = 1
@@ -49,14 +52,22 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
-    """Maxima over even parts of (N, C, H, W); None in ``output_size``: the input's own size."""
+    """Maxima over even parts of (N, C, H, W); None in ``output_size``: the input's own size.
+
+    >>> nn.AdaptiveMaxPool2d(2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 2, 2])
+    """
 
     _ndim = 2
     _function = staticmethod(F.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """Maxima over even parts of (N, C, D, H, W); None in ``output_size``: the input's own size."""
+    """Maxima over even parts of (N, C, D, H, W); None in ``output_size``: the input's own size.
+
+    >>> nn.AdaptiveMaxPool3d(2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
 
     _ndim = 3
     _function = staticmethod(F.adaptive_max_pool3d)
@@ -115,6 +126,9 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
         output_size: the output's sizes, or …
         output_ratio: … their ratio to the input's, between 0 and 1.
         return_indices: also return the positions of the maxima.
+
+    >>> nn.FractionalMaxPool2d(2, output_size=3)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 3, 3])
     """
 
     _ndim = 2
@@ -122,7 +136,11 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
-    """:class:`FractionalMaxPool2d` of (N, C, D, H, W)."""
+    """:class:`FractionalMaxPool2d` of (N, C, D, H, W).
+
+    >>> nn.FractionalMaxPool3d(2, output_ratio=0.5)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     _ndim = 3
     _function = staticmethod(F.fractional_max_pool3d)
@@ -152,21 +170,36 @@ class _MaxUnpoolNd(Module):
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
-    """Maxima (N, C, L) back at the indices that :class:`MaxPool1d` gave, zeros elsewhere."""
+    """Maxima (N, C, L) back at the indices that :class:`MaxPool1d` gave, zeros elsewhere.
+
+    >>> pooled = nn.MaxPool1d(2, return_indices=True)(torch.zeros(1, 3, 8))
+    >>> nn.MaxUnpool1d(2)(*pooled).shape
+    torch.Size([1, 3, 8])
+    """
 
     _ndim = 1
     _function = staticmethod(F.max_unpool1d)
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
-    """Maxima (N, C, H, W) back at the indices that :class:`MaxPool2d` gave, zeros elsewhere."""
+    """Maxima (N, C, H, W) back at the indices that :class:`MaxPool2d` gave, zeros elsewhere.
+
+    >>> pooled = nn.MaxPool2d(2, return_indices=True)(torch.zeros(1, 3, 8, 8))
+    >>> nn.MaxUnpool2d(2)(*pooled).shape
+    torch.Size([1, 3, 8, 8])
+    """
 
     _ndim = 2
     _function = staticmethod(F.max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    """Maxima (N, C, D, H, W) back at the indices that :class:`MaxPool3d` gave."""
+    """Maxima (N, C, D, H, W) back at the indices that :class:`MaxPool3d` gave.
+
+    >>> pooled = nn.MaxPool3d(2, return_indices=True)(torch.zeros(1, 3, 8, 8, 8))
+    >>> nn.MaxUnpool3d(2)(*pooled).shape
+    torch.Size([1, 3, 8, 8, 8])
+    """
 
     _ndim = 3
     _function = staticmethod(F.max_unpool3d)
@@ -200,18 +233,30 @@ class _LPPoolNd(Module):
 
 
 class LPPool1d(_LPPoolNd):
-    """``sum(x ** p) ** (1 / p)`` over windows of (N, C, L) or (C, L), p = ``norm_type``."""
+    """``sum(x ** p) ** (1 / p)`` over windows of (N, C, L) or (C, L), p = ``norm_type``.
+
+    >>> nn.LPPool1d(2, 2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 4])
+    """
 
     _function = staticmethod(F.lp_pool1d)
 
 
 class LPPool2d(_LPPoolNd):
-    """``sum(x ** p) ** (1 / p)`` over windows of (N, C, H, W) or (C, H, W)."""
+    """``sum(x ** p) ** (1 / p)`` over windows of (N, C, H, W) or (C, H, W).
+
+    >>> nn.LPPool2d(2, 2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     _function = staticmethod(F.lp_pool2d)
 
 
 class LPPool3d(_LPPoolNd):
-    """``sum(x ** p) ** (1 / p)`` over windows of (N, C, D, H, W) or (C, D, H, W)."""
+    """``sum(x ** p) ** (1 / p)`` over windows of (N, C, D, H, W) or (C, D, H, W).
+
+    >>> nn.LPPool3d(2, 2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     _function = staticmethod(F.lp_pool3d)

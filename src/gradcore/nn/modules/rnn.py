@@ -27,6 +27,9 @@ class RNNBase(Module):
 
     The parameters are ``weight_ih_l0`` (gates * hidden, input), ``weight_hh_l0``, ``bias_ih_l0``,
     ``bias_hh_l0`` and so on for each layer, with the suffix ``_reverse`` for the other direction.
+
+    >>> nn.RNNBase("GRU", 3, 4).weight_ih_l0.shape
+    torch.Size([12, 3])
     """
 
     __constants__ = [
@@ -341,6 +344,10 @@ class RNN(RNNBase):
         batch_first: input and output are (N, T, *) instead of (T, N, *); the states are not.
         dropout: of the outputs of all layers but the last, in training.
         bidirectional: a second direction, whose outputs are joined to the first one's.
+
+    >>> output, h = nn.RNN(3, 4, batch_first=True)(torch.zeros(2, 5, 3))
+    >>> output.shape, h.shape
+    (torch.Size([2, 5, 4]), torch.Size([1, 2, 4]))
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -362,6 +369,10 @@ class LSTM(RNNBase):
     """Long short-term memory: states are pairs (h, c); arguments as in :class:`RNN`.
 
     ``proj_size``: h is projected to that size, if it is above 0 (arXiv 1402.1128).
+
+    >>> output, (h, c) = nn.LSTM(3, 4, num_layers=2)(torch.zeros(5, 2, 3))
+    >>> output.shape, h.shape, c.shape
+    (torch.Size([5, 2, 4]), torch.Size([2, 2, 4]), torch.Size([2, 2, 4]))
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -369,7 +380,12 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """Gated recurrent units (arXiv 1406.1078); arguments as in :class:`RNN`."""
+    """Gated recurrent units (arXiv 1406.1078); arguments as in :class:`RNN`.
+
+    >>> output, h = nn.GRU(3, 4, batch_first=True)(torch.zeros(2, 5, 3))
+    >>> output.shape, h.shape
+    (torch.Size([2, 5, 4]), torch.Size([1, 2, 4]))
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "proj_size" in kwargs:

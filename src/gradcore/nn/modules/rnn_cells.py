@@ -15,7 +15,11 @@ __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
 
 
 class RNNCellBase(Module):
-    """The parameters of a cell: weight_ih, weight_hh, bias_ih and bias_hh."""
+    """The parameters of a cell: weight_ih, weight_hh, bias_ih and bias_hh.
+
+    >>> nn.RNNCellBase(3, 4, bias=True, num_chunks=3).weight_ih.shape
+    torch.Size([12, 3])
+    """
 
     __constants__ = ["input_size", "hidden_size", "bias"]
     weight_ih: Any
@@ -98,6 +102,9 @@ class RNNCell(RNNCellBase):
     """``tanh(W_ih x + b_ih + W_hh h + b_hh)``: (N, input) and (N, hidden) to (N, hidden).
 
     ``nonlinearity`` is "tanh" or "relu"; h starts at zero if it is not given.
+
+    >>> nn.RNNCell(3, 4)(torch.zeros(2, 3)).shape
+    torch.Size([2, 4])
     """
 
     __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
@@ -125,7 +132,12 @@ class RNNCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of :class:`LSTM`: (N, input) and (h, c) of (N, hidden) to (h, c)."""
+    """One step of :class:`LSTM`: (N, input) and (h, c) of (N, hidden) to (h, c).
+
+    >>> h, c = nn.LSTMCell(3, 4)(torch.zeros(2, 3))
+    >>> h.shape, c.shape
+    (torch.Size([2, 4]), torch.Size([2, 4]))
+    """
 
     def __init__(
         self,
@@ -148,7 +160,11 @@ class LSTMCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """One step of :class:`GRU`: (N, input) and (N, hidden) to (N, hidden)."""
+    """One step of :class:`GRU`: (N, input) and (N, hidden) to (N, hidden).
+
+    >>> nn.GRUCell(3, 4)(torch.zeros(2, 3)).shape
+    torch.Size([2, 4])
+    """
 
     def __init__(
         self,

@@ -22,6 +22,9 @@ class Embedding(Module):
         max_norm: rows with a larger ``norm_type`` norm are shrunk to it when they are looked up.
         scale_grad_by_freq: divide gradients by how often a row occurs in the input.
         sparse: not supported (RuntimeError in forward).
+
+    >>> nn.Embedding(10, 3)(torch.tensor([[1, 2, 4]])).shape
+    torch.Size([1, 3, 3])
     """
 
     __constants__ = [
@@ -145,6 +148,9 @@ class EmbeddingBag(Module):
         mode: "sum", "mean" or "max".
         include_last_offset: the last offset is where the last bag ends.
         padding_idx: the row that starts at zero and does not count.
+
+    >>> nn.EmbeddingBag(10, 3)(torch.tensor([1, 2, 4]), torch.tensor([0, 2])).shape
+    torch.Size([2, 3])
     """
 
     __constants__ = [

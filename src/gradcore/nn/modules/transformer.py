@@ -47,6 +47,10 @@ class Transformer(Module):
         batch_first: tensors are (N, S, E).
         norm_first: layer norm before attention and feed-forward instead of after them.
         bias: of linear layers and norms.
+
+    >>> source, target = torch.zeros(5, 2, 8), torch.zeros(3, 2, 8)
+    >>> nn.Transformer(8, nhead=2, dim_feedforward=16)(source, target).shape
+    torch.Size([3, 2, 8])
     """
 
     def __init__(
@@ -147,6 +151,10 @@ class TransformerEncoder(Module):
 
     ``enable_nested_tensor`` and ``mask_check`` have no effect: they choose between two ways of
     computing the same in PyTorch.
+
+    >>> layer = nn.TransformerEncoderLayer(8, nhead=2, batch_first=True)
+    >>> nn.TransformerEncoder(layer, num_layers=2)(torch.zeros(2, 5, 8)).shape
+    torch.Size([2, 5, 8])
     """
 
     __constants__ = ["norm"]
@@ -194,7 +202,12 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """``num_layers`` copies of a decoder layer, and a norm at the end."""
+    """``num_layers`` copies of a decoder layer, and a norm at the end.
+
+    >>> decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(8, nhead=2), num_layers=2)
+    >>> decoder(torch.zeros(3, 2, 8), torch.zeros(5, 2, 8)).shape
+    torch.Size([3, 2, 8])
+    """
 
     __constants__ = ["norm"]
 
@@ -257,7 +270,11 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """Self-attention and two linear layers, each with dropout, a residual and a norm."""
+    """Self-attention and two linear layers, each with dropout, a residual and a norm.
+
+    >>> nn.TransformerEncoderLayer(8, nhead=2)(torch.zeros(5, 2, 8)).shape
+    torch.Size([5, 2, 8])
+    """
 
     def __init__(
         self,
@@ -315,7 +332,11 @@ class TransformerEncoderLayer(_Layer):
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self-attention, attention to the encoder's output, and two linear layers."""
+    """Self-attention, attention to the encoder's output, and two linear layers.
+
+    >>> nn.TransformerDecoderLayer(8, nhead=2)(torch.zeros(3, 2, 8), torch.zeros(5, 2, 8)).shape
+    torch.Size([3, 2, 8])
+    """
 
     def __init__(
         self,

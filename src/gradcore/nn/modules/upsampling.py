@@ -11,7 +11,11 @@ __all__ = ["Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
 
 
 class Upsample(Module):
-    """Resizes the spatial dimensions of (N, C, *); arguments as in ``F.interpolate``."""
+    """Resizes the spatial dimensions of (N, C, *); arguments as in ``F.interpolate``.
+
+    >>> nn.Upsample(scale_factor=2)(torch.tensor([[[1.0, 2.0]]]))
+    tensor([[[1., 1., 2., 2.]]])
+    """
 
     __constants__ = [
         "size",
@@ -64,14 +68,22 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """``Upsample(mode="nearest")`` of (N, C, H, W)."""
+    """``Upsample(mode="nearest")`` of (N, C, H, W).
+
+    >>> nn.UpsamplingNearest2d(scale_factor=2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 8, 8])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """``Upsample(mode="bilinear", align_corners=True)`` of (N, C, H, W)."""
+    """``Upsample(mode="bilinear", align_corners=True)`` of (N, C, H, W).
+
+    >>> nn.UpsamplingBilinear2d(scale_factor=2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 8, 8])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)

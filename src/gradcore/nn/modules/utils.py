@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["consume_prefix_in_state_dict_if_present"]
 
 
-def ntuple(n: int, name: str) -> Callable[[Any], tuple]:
+def ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple]:
     """A function that makes n equal entries of a number and a tuple of an iterable."""
 
     def parse(x: Any) -> tuple:
@@ -23,6 +23,8 @@ def ntuple(n: int, name: str) -> Callable[[Any], tuple]:
 _single = ntuple(1, "_single")
 _pair = ntuple(2, "_pair")
 _triple = ntuple(3, "_triple")
+_quadruple = ntuple(4, "_quadruple")
+_ntuple = ntuple
 
 
 def reversed_repeated(values: Iterable[int], times: int) -> tuple[int, ...]:

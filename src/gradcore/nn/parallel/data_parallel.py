@@ -37,6 +37,9 @@ class DataParallel(Module):
     Args:
         device_ids: numbers or names of CUDA devices; all of them where it is None.
         dim: the dimension of the batch.
+
+    >>> nn.DataParallel(nn.Linear(3, 2))(torch.zeros(4, 3)).shape
+    torch.Size([4, 2])
     """
 
     def __init__(

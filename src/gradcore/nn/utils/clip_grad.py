@@ -35,6 +35,9 @@ def get_total_norm(
 
     RuntimeError if it is nan or infinite and ``error_if_nonfinite``. ``foreach`` is taken for
     PyTorch's sake: the result does not depend on it.
+
+    >>> nn.utils.get_total_norm([torch.tensor([3.0]), torch.tensor([4.0])])
+    tensor(5.)
     """
     tensors = _as_list(tensors)
     norm_type = float(norm_type)
@@ -56,7 +59,14 @@ def get_total_norm(
 def clip_grads_with_norm_(
     parameters: Any, max_norm: float, total_norm: Any, foreach: bool | None = None
 ) -> None:
-    """Scale the gradients of ``parameters`` by ``max_norm / total_norm`` if that is below 1."""
+    """Scale the gradients of ``parameters`` by ``max_norm / total_norm`` if that is below 1.
+
+    >>> x = nn.Parameter(torch.zeros(2))
+    >>> x.grad = torch.tensor([3.0, 4.0])
+    >>> nn.utils.clip_grads_with_norm_([x], 1.0, total_norm=torch.tensor(10.0))
+    >>> x.grad
+    tensor([0.3000, 0.4000])
+    """
     grads = [p.grad for p in _as_list(parameters) if p.grad is not None]
     if not grads:
         return
@@ -83,6 +93,11 @@ def clip_grad_norm_(
 
     Returns:
         The norm before clipping.
+
+    >>> x = nn.Parameter(torch.zeros(2))
+    >>> x.grad = torch.tensor([3.0, 4.0])
+    >>> nn.utils.clip_grad_norm_([x], max_norm=1.0), x.grad
+    (tensor(5.), tensor([0.6000, 0.8000]))
     """
     given = isinstance(parameters, types.GeneratorType)
     parameters = _as_list(parameters)
@@ -116,7 +131,14 @@ def clip_grad_norm(
 def clip_grad_value_(
     parameters: Iterable[Any] | Any, clip_value: float, foreach: bool | None = None
 ) -> None:
-    """Hold every element of the gradients within ``±clip_value``, in place."""
+    """Hold every element of the gradients within ``±clip_value``, in place.
+
+    >>> x = nn.Parameter(torch.zeros(2))
+    >>> x.grad = torch.tensor([3.0, -0.5])
+    >>> nn.utils.clip_grad_value_([x], 1.0)
+    >>> x.grad
+    tensor([ 1.0000, -0.5000])
+    """
     limit = float(clip_value)
     with no_grad():
         for parameter in _as_list(parameters):

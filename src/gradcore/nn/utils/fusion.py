@@ -34,7 +34,12 @@ def _statistics(bn: Any) -> dict[str, Any]:
 
 
 def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
-    """A copy of ``conv`` that computes ``bn(conv(x))``; ``transpose``: it is transposed."""
+    """A copy of ``conv`` that computes ``bn(conv(x))``; ``transpose``: it is transposed.
+
+    >>> conv, norm = nn.Conv2d(3, 4, 3).eval(), nn.BatchNorm2d(4).eval()
+    >>> nn.utils.fuse_conv_bn_eval(conv, norm).bias.shape
+    torch.Size([4])
+    """
     _check(conv, bn)
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
@@ -73,7 +78,12 @@ def _folded(w: Any, b: Any, mean: Any, var: Any, eps: float, bn_w: Any, bn_b: An
 
 
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
-    """A copy of ``linear`` that computes ``bn(linear(x))``."""
+    """A copy of ``linear`` that computes ``bn(linear(x))``.
+
+    >>> linear, norm = nn.Linear(3, 4).eval(), nn.BatchNorm1d(4).eval()
+    >>> nn.utils.fuse_linear_bn_eval(linear, norm).bias.shape
+    torch.Size([4])
+    """
     _check(linear, bn)
     if bn.num_features not in (linear.out_features, 1):
         raise AssertionError(

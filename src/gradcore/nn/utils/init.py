@@ -15,6 +15,9 @@ def skip_init(module_cls: type, *args: Any, **kwargs: Any) -> Any:
     """``module_cls(*args, **kwargs)`` with uninitialized parameters; draws no random numbers.
 
     RuntimeError for a class that is no Module or takes no ``device``.
+
+    >>> nn.utils.skip_init(nn.Linear, 3, 2).weight.shape
+    torch.Size([2, 3])
     """
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")

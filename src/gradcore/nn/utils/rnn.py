@@ -43,6 +43,10 @@ class PackedSequence(_Fields):
         data: the elements (sum of the lengths, *).
         batch_sizes: how many sequences reach each time step, an int64 tensor on the CPU.
         sorted_indices, unsorted_indices: the order of the sequences and its inverse, or None.
+
+    >>> packed = nn.utils.rnn.pack_sequence([torch.tensor([1, 2]), torch.tensor([3])])
+    >>> packed.data, packed.batch_sizes
+    (tensor([1, 3, 2]), tensor([2, 1]))
     """
 
     __slots__ = ()
@@ -132,7 +136,11 @@ class PackedSequence(_Fields):
 
 
 def invert_permutation(permutation: Any) -> Any:
-    """The permutation that undoes ``permutation`` (None stays None)."""
+    """The permutation that undoes ``permutation`` (None stays None).
+
+    >>> nn.utils.rnn.invert_permutation(torch.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
     if permutation is None:
         return None
     count = FUNCTIONS["arange"](permutation.numel(), device=permutation.device)
@@ -152,6 +160,10 @@ def pack_padded_sequence(
     Args:
         lengths: of the N sequences, a list or a tensor on the CPU.
         enforce_sorted: raise unless the lengths fall; otherwise the sequences are sorted.
+
+    >>> padded = torch.tensor([[1, 2], [3, 0]])
+    >>> nn.utils.rnn.pack_padded_sequence(padded, [2, 1], batch_first=True).data
+    tensor([1, 3, 2])
     """
     given: Any = lengths if isinstance(lengths, TensorBase) else tensor(list(lengths))
     if given.device.type != "cpu":
@@ -216,6 +228,11 @@ def pad_packed_sequence(
     """The padded sequences (T, N, *), in their original order, and their lengths.
 
     ``total_length``: T, where it is to be more than the longest length (ValueError for less).
+
+    >>> packed = nn.utils.rnn.pack_sequence([torch.tensor([1, 2]), torch.tensor([3])])
+    >>> nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    (tensor([[1, 2],
+            [3, 0]]), tensor([2, 1]))
     """
     batch_sizes = sequence.batch_sizes.tolist()
     steps = len(batch_sizes)
@@ -251,7 +268,12 @@ def pad_sequence(
     padding_value: float = 0.0,
     padding_side: str = "right",
 ) -> Any:
-    """Sequences (L, *) of several lengths, filled up: (T, N, *), or (N, T, *)."""
+    """Sequences (L, *) of several lengths, filled up: (T, N, *), or (N, T, *).
+
+    >>> nn.utils.rnn.pad_sequence([torch.tensor([1, 2]), torch.tensor([3])], batch_first=True)
+    tensor([[1, 2],
+            [3, 0]])
+    """
     if not isinstance(sequences, Iterable):
         raise RuntimeError(
             "pad_sequence: Expected iterable for input sequences, but got arg of type: "
@@ -274,7 +296,12 @@ def pad_sequence(
 
 
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
-    """The sequences without what :func:`pad_sequence` added on the right."""
+    """The sequences without what :func:`pad_sequence` added on the right.
+
+    >>> padded, lengths = torch.tensor([[1, 2], [3, 0]]), torch.tensor([2, 1])
+    >>> nn.utils.rnn.unpad_sequence(padded, lengths, batch_first=True)
+    [tensor([1, 2]), tensor([3])]
+    """
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
     sizes = lengths.tolist()
@@ -282,12 +309,21 @@ def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = Fals
 
 
 def pack_sequence(sequences: Any, enforce_sorted: bool = True) -> PackedSequence:
-    """Pack a list of sequences (L, *); see :func:`pack_padded_sequence`."""
+    """Pack a list of sequences (L, *); see :func:`pack_padded_sequence`.
+
+    >>> nn.utils.rnn.pack_sequence([torch.tensor([1, 2]), torch.tensor([3])]).data
+    tensor([1, 3, 2])
+    """
     lengths = [s.size(0) for s in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
-    """The list of sequences that was packed."""
+    """The list of sequences that was packed.
+
+    >>> packed = nn.utils.rnn.pack_sequence([torch.tensor([1, 2]), torch.tensor([3])])
+    >>> nn.utils.rnn.unpack_sequence(packed)
+    [tensor([1, 2]), tensor([3])]
+    """
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)

@@ -109,6 +109,13 @@ class LRScheduler:
     Raises:
         TypeError: not an optimizer.
         KeyError: ``last_epoch`` without "initial_lr" in the groups.
+
+    >>> class Halved(torch.optim.lr_scheduler.LRScheduler):
+    ...     def get_lr(self):
+    ...         return [lr * 0.5**self.last_epoch for lr in self.base_lrs]
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> Halved(optimizer, last_epoch=-1).get_last_lr()
+    [1.0]
     """
 
     _get_lr_called_within_step = False

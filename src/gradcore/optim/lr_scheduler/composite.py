@@ -58,6 +58,12 @@ class SequentialLR(_Composite):
 
     Raises:
         ValueError: schedules of other optimizers, or another number of milestones.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> parts = [torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma) for gamma in (0.5, 0.1)]
+    >>> plan = torch.optim.lr_scheduler.SequentialLR(optimizer, parts, milestones=[2])
+    >>> plan.get_last_lr()
+    [1.0]
     """
 
     def __init__(
@@ -118,6 +124,12 @@ class ChainedScheduler(_Composite):
 
     Raises:
         ValueError: no schedule, or schedules of other optimizers.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> parts = [torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma) for gamma in (0.5, 0.1)]
+    >>> plan = torch.optim.lr_scheduler.ChainedScheduler(parts, optimizer)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 6))[2] for _ in range(2)]
+    [0.05, 0.0025]
     """
 
     def __init__(

@@ -22,6 +22,11 @@ class CosineAnnealingLR(LRScheduler):
         T_max: epochs of one way.
         eta_min: the lowest rate.
         last_epoch: where to resume.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.854, 0.5, 0.146]
     """
 
     def __init__(
@@ -66,6 +71,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     Raises:
         ValueError: ``T_0`` or ``T_mult`` is no positive integer, ``eta_min`` no number.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.5, 1.0, 0.5]
     """
 
     def __init__(

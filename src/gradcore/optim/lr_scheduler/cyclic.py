@@ -33,6 +33,11 @@ class CyclicLR(LRScheduler):
         TypeError: not an optimizer.
         ValueError: an unknown mode, lists of another length than the groups, or
             ``cycle_momentum`` for an optimizer without momentum.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 0.5, step_size_up=2)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.3, 0.5, 0.3]
     """
 
     def __init__(

@@ -52,6 +52,11 @@ class LambdaLR(_ByFunction):
 
     Raises:
         ValueError: a list of another length than the groups.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.5, 0.333, 0.25]
     """
 
     def get_lr(self) -> list[Any]:
@@ -71,6 +76,11 @@ class MultiplicativeLR(_ByFunction):
     Raises:
         ValueError: a list of another length than the groups.
         TypeError: a member that is no function.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda epoch: 0.5)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.5, 0.25, 0.125]
     """
 
     def __init__(

@@ -57,6 +57,11 @@ class OneCycleLR(LRScheduler):
         TypeError: not an optimizer.
         ValueError: arguments out of range, ``cycle_momentum`` for an optimizer without momentum,
             and in ``step`` more steps than announced.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=4)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.812, 0.283, 0.0]
     """
 
     def __init__(

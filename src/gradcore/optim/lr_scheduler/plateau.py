@@ -28,6 +28,11 @@ class ReduceLROnPlateau(LRScheduler):
     Raises:
         TypeError: not an optimizer.
         ValueError: ``factor`` not below 1, unknown modes, a list of another length than the groups.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    >>> [(plan.step(loss), plan.get_last_lr()[0])[1] for loss in (3.0, 2.0, 2.0)]
+    [1.0, 1.0, 0.1]
     """
 
     def __init__(

@@ -39,7 +39,13 @@ class _ByFactor(LRScheduler):
 
 
 class StepLR(_ByFactor):
-    """The rate times ``gamma`` every ``step_size`` epochs."""
+    """The rate times ``gamma`` every ``step_size`` epochs.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [1.0, 0.1, 0.1]
+    """
 
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
@@ -57,7 +63,13 @@ class StepLR(_ByFactor):
 
 
 class MultiStepLR(_ByFactor):
-    """The rate times ``gamma`` at each of ``milestones``; one that is there twice counts twice."""
+    """The rate times ``gamma`` at each of ``milestones``; one that is there twice counts twice.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 3])
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.1, 0.1, 0.01]
+    """
 
     def __init__(
         self,
@@ -79,7 +91,13 @@ class MultiStepLR(_ByFactor):
 
 
 class ConstantLR(_ByFactor):
-    """The rate times ``factor`` until epoch ``total_iters``; ValueError outside 0 … 1."""
+    """The rate times ``factor`` until epoch ``total_iters``; ValueError outside 0 … 1.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.5, 1.0, 1.0]
+    """
 
     def __init__(
         self,
@@ -107,6 +125,11 @@ class LinearLR(_ByFactor):
     """The factor of the rate goes from ``start_factor`` to ``end_factor`` in a straight line.
 
     It arrives at epoch ``total_iters``. ValueError for factors outside 0 … 1.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=3)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.5, 0.75, 1.0]
     """
 
     def __init__(
@@ -143,7 +166,13 @@ class LinearLR(_ByFactor):
 
 
 class ExponentialLR(_ByFactor):
-    """The rate times ``gamma`` every epoch."""
+    """The rate times ``gamma`` every epoch.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.5, 0.25, 0.125]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -157,7 +186,13 @@ class ExponentialLR(_ByFactor):
 
 
 class PolynomialLR(_ByFactor):
-    """The initial rate times ``(1 - epoch / total_iters) ** power``, then 0."""
+    """The initial rate times ``(1 - epoch / total_iters) ** power``, then 0.
+
+    >>> optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    >>> plan = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=4, power=2)
+    >>> [(optimizer.step(), plan.step(), round(plan.get_last_lr()[0], 3))[2] for _ in range(3)]
+    [0.562, 0.25, 0.062]
+    """
 
     def __init__(
         self,

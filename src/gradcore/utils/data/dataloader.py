@@ -62,6 +62,9 @@ class DataLoader(Generic[T_co]):
 
     Raises:
         ValueError: options that exclude each other, or out of range.
+
+    >>> list(torch.utils.data.DataLoader(torch.arange(5), batch_size=2))
+    [tensor([0, 1]), tensor([2, 3]), tensor([4])]
     """
 
     dataset: Any

@@ -29,6 +29,12 @@ class Dataset(Generic[T_co]):
     """Samples by number: subclasses define ``__getitem__`` and, usually, ``__len__``.
 
     ``__getitems__(indices)``, if there is one, gives the samples of a batch at once.
+
+    >>> class Squares(torch.utils.data.Dataset):
+    ...     def __getitem__(self, index):
+    ...         return index**2
+    >>> Squares()[3]
+    9
     """
 
     def __getitem__(self, index: Any) -> T_co:
@@ -39,14 +45,25 @@ class Dataset(Generic[T_co]):
 
 
 class IterableDataset(Dataset[T_co], Iterable[T_co]):
-    """A stream of samples: subclasses define ``__iter__``."""
+    """A stream of samples: subclasses define ``__iter__``.
+
+    >>> class Count(torch.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(3))
+    >>> list(torch.utils.data.DataLoader(Count(), batch_size=2))
+    [tensor([0, 1]), tensor([2])]
+    """
 
     def __add__(self, other: Dataset) -> ChainDataset:  # type: ignore[override]
         return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset[tuple[Any, ...]]):
-    """Sample i is the tuple of the i-th entries of tensors of one length (else AssertionError)."""
+    """Sample i is the tuple of the i-th entries of tensors of one length (else AssertionError).
+
+    >>> torch.utils.data.TensorDataset(torch.tensor([1, 2]), torch.tensor([3, 4]))[1]
+    (tensor(2), tensor(4))
+    """
 
     tensors: tuple[Any, ...]
 
@@ -63,7 +80,11 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
 
 
 class StackDataset(Dataset[Any]):
-    """Sample i is the tuple (given as arguments) or dict (as keywords) of the datasets' i-th."""
+    """Sample i is the tuple (given as arguments) or dict (as keywords) of the datasets' i-th.
+
+    >>> torch.utils.data.StackDataset("ab", range(2))[1]
+    ('b', 1)
+    """
 
     datasets: Any
 
@@ -110,7 +131,11 @@ def _items(dataset: Any, indices: list) -> list:
 
 
 class ConcatDataset(Dataset[T_co]):
-    """Datasets one after another; ``cumulative_sizes`` are where each ends."""
+    """Datasets one after another; ``cumulative_sizes`` are where each ends.
+
+    >>> list(torch.utils.data.ConcatDataset(["ab", "c"]))
+    ['a', 'b', 'c']
+    """
 
     datasets: list[Any]
     cumulative_sizes: list[int]
@@ -153,7 +178,14 @@ class ConcatDataset(Dataset[T_co]):
 
 
 class ChainDataset(IterableDataset):
-    """Streams one after another."""
+    """Streams one after another.
+
+    >>> class Two(torch.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter((1, 2))
+    >>> list(torch.utils.data.ChainDataset([Two(), Two()]))
+    [1, 2, 1, 2]
+    """
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         super().__init__()
@@ -174,7 +206,11 @@ class ChainDataset(IterableDataset):
 
 
 class Subset(Dataset[T_co]):
-    """The samples of ``dataset`` at ``indices``."""
+    """The samples of ``dataset`` at ``indices``.
+
+    >>> list(torch.utils.data.Subset("abcd", [0, 2]))
+    ['a', 'c']
+    """
 
     dataset: Any
     indices: Sequence[int]
@@ -215,6 +251,9 @@ def random_split(dataset: Dataset, lengths: Sequence[float], generator: Any = No
         lengths: their sizes, which must add up to the dataset's (ValueError), or fractions that
             add up to 1; what rounding leaves over goes to the first subsets, one each.
         generator: where the random order comes from; None: the default generator.
+
+    >>> [len(part) for part in torch.utils.data.random_split(range(10), [0.8, 0.2])]
+    [8, 2]
     """
     size = len(dataset)  # type: ignore[arg-type]
     sizes: list[Any] = list(lengths)

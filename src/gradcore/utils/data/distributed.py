@@ -26,6 +26,10 @@ class DistributedSampler(Sampler[int]):
     Raises:
         RuntimeError: ``num_replicas`` or ``rank`` is None and this is no distributed run.
         ValueError: ``rank`` is not in [0, num_replicas - 1].
+
+    >>> sampler_of = torch.utils.data.DistributedSampler
+    >>> list(sampler_of(range(6), num_replicas=2, rank=1, shuffle=False))
+    [1, 3, 5]
     """
 
     def __init__(

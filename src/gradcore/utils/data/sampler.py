@@ -23,7 +23,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Sampler(Generic[T_co]):
-    """Base class: subclasses define ``__iter__`` over indices (or over lists of them)."""
+    """Base class: subclasses define ``__iter__`` over indices (or over lists of them).
+
+    >>> class Backwards(torch.utils.data.Sampler):
+    ...     def __iter__(self):
+    ...         return iter((2, 1, 0))
+    >>> list(Backwards())
+    [2, 1, 0]
+    """
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError
@@ -36,7 +43,11 @@ def draw_seed(generator: Any = None) -> int:
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, …"""
+    """0, 1, 2, …
+
+    >>> list(torch.utils.data.SequentialSampler("abc"))
+    [0, 1, 2]
+    """
 
     data_source: Sized
 
@@ -55,6 +66,9 @@ class RandomSampler(Sampler[int]):
 
     Every pass takes a seed from the default generator, or its order from ``generator``.
     TypeError or ValueError for options of another type or not positive.
+
+    >>> sorted(torch.utils.data.RandomSampler("abc"))
+    [0, 1, 2]
     """
 
     data_source: Sized
@@ -108,7 +122,11 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """``indices`` in a random order."""
+    """``indices`` in a random order.
+
+    >>> sorted(torch.utils.data.SubsetRandomSampler([3, 5]))
+    [3, 5]
+    """
 
     indices: Sequence[int]
 
@@ -129,6 +147,9 @@ class WeightedRandomSampler(Sampler[int]):
     """``num_samples`` random indices, index i with a probability proportional to ``weights[i]``.
 
     ValueError for weights that are no vector, or options of another type or not positive.
+
+    >>> list(torch.utils.data.WeightedRandomSampler([0.0, 1.0], 3))
+    [1, 1, 1]
     """
 
     weights: Any
@@ -174,6 +195,9 @@ class BatchSampler(Sampler[list[int]]):
     """The indices of another sampler in lists of ``batch_size``; ``drop_last``: no shorter last.
 
     ValueError for options of another type or a batch size that is not positive.
+
+    >>> list(torch.utils.data.BatchSampler(range(5), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:

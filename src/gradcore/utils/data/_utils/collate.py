@@ -44,7 +44,12 @@ def _rebuilt(original: Any, changed: Any, fallback: type) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """NumPy arrays and numbers inside ``data`` as tensors; everything else as it is."""
+    """NumPy arrays and numbers inside ``data`` as tensors; everything else as it is.
+
+    >>> import numpy as np
+    >>> torch.utils.data.default_convert({"a": np.array([1, 2])})
+    {'a': tensor([1, 2])}
+    """
     if isinstance(data, TensorBase):
         return data
     if isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, (np.str_, np.bytes_)):
@@ -138,5 +143,9 @@ default_collate_fn_map: dict[Any, Callable] = {
 
 def default_collate(batch: Any) -> Any:
     """A batch of samples: numbers, arrays and tensors become tensors with a new first dimension;
-    text stays a list; dicts, tuples and lists are collated inside."""
+    text stays a list; dicts, tuples and lists are collated inside.
+
+    >>> torch.utils.data.default_collate([(1, 2.0), (3, 4.0)])
+    [tensor([1, 3]), tensor([2., 4.], dtype=torch.float64)]
+    """
     return collate(batch, collate_fn_map=default_collate_fn_map)

@@ -40,6 +40,9 @@ def get_worker_info() -> WorkerInfo | None:
     """In a worker process: its ``id``, ``num_workers``, ``seed`` and ``dataset`` (its own copy).
 
     None in the main process.
+
+    >>> torch.utils.data.get_worker_info() is None
+    True
     """
     return _worker_info
 
