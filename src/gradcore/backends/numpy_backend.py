@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import special  # noqa: F401  (registers the functions that NumPy lacks)
-from .cpu import OVERRIDES, UPDATES, pointwise
+from .cpu import OVERRIDES, UPDATES, native, pointwise
 from .cpu.pointwise import COMPILED_SIZE, SERIAL_SIZE
 from .device import device
 from .program import Program, trace
@@ -54,9 +54,10 @@ class NumpyBackend(Backend):
     scalar_types = (np.generic,)
 
     def compile(self, op: Op) -> Callable[..., Any]:
-        body = OVERRIDES.get(op.name)
-        if body is not None:
-            return _with_fallback(body, op.body)
+        tables = (native.OVERRIDES, OVERRIDES) if native.is_available() else (OVERRIDES,)
+        bodies = [table[op.name] for table in tables if op.name in table]
+        if bodies:
+            return _with_fallback(*bodies, op.body)
         if op.pointwise:
             return _pointwise_kernel(op)
         if op.view:
@@ -123,11 +124,14 @@ def _plain(body: Callable[..., Any]) -> Callable[..., Any]:
     return kernel
 
 
-def _with_fallback(override: Callable[..., Any], body: Callable[..., Any]) -> Callable[..., Any]:
+def _with_fallback(*bodies: Callable[..., Any]) -> Callable[..., Any]:
+    """The first body that does not decline."""
+
     def kernel(*arrays: Any, **attributes: Any) -> Any:
-        result = quiet.kernel(override, np, *arrays, **attributes)
-        if result is NotImplemented:
+        for body in bodies:
             result = quiet.kernel(body, np, *arrays, **attributes)
+            if result is not NotImplemented:
+                break
         return _as_arrays(result)
 
     return kernel

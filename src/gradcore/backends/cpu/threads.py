@@ -44,7 +44,7 @@ def _default_num_threads() -> int:
     return os.cpu_count() or 1
 
 
-def _current_cpu_function() -> Callable[[], int] | None:
+def _find_getcpu() -> Callable[[], int] | None:
     """The C library's `sched_getcpu`, or None where threads cannot be moved either."""
     if not hasattr(os, "sched_setaffinity"):
         return None
@@ -54,10 +54,15 @@ def _current_cpu_function() -> Callable[[], int] | None:
         return None
 
 
-_current_cpu = _current_cpu_function()
+_getcpu = _find_getcpu()
 
 
-def _move_away_from(cpu: int) -> None:
+def current_cpu() -> int:
+    """The core that this thread runs on; -1 where the system does not tell."""
+    return -1 if _getcpu is None else _getcpu()
+
+
+def move_away_from(cpu: int) -> None:
     """Move the current thread off `cpu` if it runs there and may run elsewhere.
 
     Schedulers that pack threads (virtual machines that save host cores do it) wake a worker on the
@@ -65,7 +70,7 @@ def _move_away_from(cpu: int) -> None:
     Any other core of the process will do: pinning each worker to one core would make several
     processes fight for the same ones.
     """
-    if _current_cpu is not None and _current_cpu() == cpu:
+    if cpu >= 0 and current_cpu() == cpu:
         others = _usable_cpus - {cpu}
         if others:
             os.sched_setaffinity(0, others)
@@ -81,7 +86,7 @@ class _Job:
         self.unfinished = len(ranges)
         self.ranges = ranges
         self.error: BaseException | None = None
-        self.cpu = -1 if _current_cpu is None else _current_cpu()
+        self.cpu = current_cpu()
         self.lock = threading.Lock()
         self.all_finished = threading.Lock()
         self.all_finished.acquire()
@@ -144,7 +149,7 @@ class _Worker:
             self.wake.acquire()
             job = self.job
             assert job is not None  # hand() sets it before it wakes this thread
-            _move_away_from(job.cpu)
+            move_away_from(job.cpu)
             job.take_part()
             del job
             self.job = None

@@ -8,7 +8,7 @@ as mathematics, `lowering` knows what every instruction becomes, `elementwise` b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ctypes import CFUNCTYPE, addressof, c_int64, c_void_p
 from typing import Any, NamedTuple
 
@@ -21,7 +21,11 @@ from . import conv, elementwise, team
 from .jit import compile_functions, is_available, is_eager
 from .values import Unsupported
 
-__all__ = ["conv", "fill", "is_available", "is_eager", "line"]
+__all__ = ["OVERRIDES", "conv", "fill", "is_available", "is_eager", "line"]
+
+# Op name -> body with the op's signature (xp first), tried before NumPy's; it may return
+# NotImplemented to decline, and does so until its kernel has paid for being compiled.
+OVERRIDES: dict[str, Callable[..., Any]] = {}
 
 # A program is compiled when NumPy has spent about half the time on it that compiling takes.
 _PAYS_AFTER_NS = 0.0 if is_eager() else 1e7

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ctypes import CFUNCTYPE, addressof, c_int64, c_void_p
 
 import numpy as np
 
 from ..threads import get_num_threads, is_inside_parallel_for
 from . import team
-from .jit import compile_functions
+from .jit import compile_functions, is_available, is_eager
 from .loops import Kernel
 
 KERNEL_TYPE = CFUNCTYPE(None, c_void_p, c_int64, c_int64)
@@ -57,6 +57,32 @@ class Call:
                 return False
         self.function(address, 0, items)
         return True
+
+
+class LazyCall:
+    """A kernel that is compiled when NumPy has spent about as long as that takes.
+
+    Args:
+        build: makes the kernel.
+        pays_after_ns: nanoseconds of NumPy's work after which it is compiled.
+    """
+
+    def __init__(self, build: Callable[[], Call], pays_after_ns: float = 2e7) -> None:
+        self.build = build
+        self.left_ns = 0.0 if is_eager() else pays_after_ns
+        self.call: Call | None = None
+
+    def get(self, nanoseconds: float) -> Call | None:
+        """The kernel; None where there is none (yet), and NumPy's work is counted.
+
+        Args:
+            nanoseconds: about how long NumPy takes for what the kernel is wanted for.
+        """
+        if self.call is None and is_available():
+            self.left_ns -= nanoseconds
+            if self.left_ns <= 0:
+                self.call = self.build()
+        return self.call
 
 
 _scratch = threading.local()
