@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..threads import current_cpu, get_num_threads, move_away_from
+from ..threads import Placed, current_cpu, get_num_threads
 from .jit import compile_functions
 
 # A worker watches for 300 to 500 us, and lets others have its core after every 64 looks, 1 us.
@@ -185,20 +185,21 @@ class _Team:
         self.busy = threading.Lock()
         self.sleeping: list[_Worker] = []
         self.started = 0
-        self.caller_cpu = -1
         self.missed = 0.0  # nanoseconds of work that sleeping threads took no part in
 
     def wake(self, workers: int) -> None:
         """Wake what sleeps of the first `workers` workers, and start what is missing of them."""
-        self.caller_cpu = current_cpu()
         while self.started < workers:
             self.started += 1
             try:
                 _Worker(self)
             except RuntimeError:  # no thread can be started any more
                 return
+        cpu = current_cpu()
         while self.sleeping:
-            self.sleeping.pop().lock.release()
+            worker = self.sleeping.pop()
+            worker.place.keep_off(cpu)
+            worker.lock.release()
 
 
 class _Worker:
@@ -206,13 +207,14 @@ class _Worker:
 
     def __init__(self, team: _Team) -> None:
         self.team = team
+        self.place = Placed()
         self.lock = threading.Lock()
         threading.Thread(target=self._run, name="gradcore-native", daemon=True).start()
 
     def _run(self) -> None:
+        self.place.begin()
         team, seen = self.team, 0
         while True:
-            move_away_from(team.caller_cpu)
             seen = team.serve(team.address, seen)
             if team.job_number.value != seen:  # it came while this thread waited for the GIL
                 continue
