@@ -73,6 +73,7 @@ KINDS = {
     "state dict": module_state,
     "SGD state": lambda p: optimizer_state(p, "SGD", lr=0.1, momentum=0.9),
     "Adam state": lambda p: optimizer_state(p, "Adam"),
+    "many tensors": lambda p: many_tensors(p),
     "list": lambda p: [1, p.ones(1), [2, [3]]],
     "tuple": lambda p: (1, (p.ones(1), ()), "x"),
     "dict": lambda p: {"a": {"b": p.ones(1)}, 3: None, (1, "k"): 2.5},
@@ -91,6 +92,14 @@ KINDS = {
     "cyclic list": lambda p: cyclic(),
     **{f"tensor of {name}": lambda p, n=name: p.ones(3).to(getattr(p, n)) for name in DTYPES},
 }
+
+
+def many_tensors(p):
+    """More than 256 things to remember, and numbers of one, two and more bytes."""
+    views = [p.arange(70_000.0)[offset:] for offset in (0, 1, 255, 256, 65_535, 65_536)]
+    shapes = [(), (300,), (2, 300), (1, 2, 3), (1, 2, 1, 2), (0, 5), (1, 1, 1, 1, 1, 2)]
+    parts = [p.ones(shape) for shape in shapes for _ in range(6)]
+    return [*views, *parts, *(p.ones(2, dtype=p.int64) for _ in range(20)), parts[0], views[0]]
 
 
 def cyclic():

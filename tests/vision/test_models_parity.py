@@ -1,6 +1,11 @@
-"""Models against torchvision: initial values, outputs with the same parameters, the tables."""
+"""Models against torchvision: initial values, outputs with the same parameters, the tables.
+
+``GRADCORE_ALL_MODELS=1`` compares every model, not one of each family: minutes and 10 GB.
+"""
 
 from __future__ import annotations
+
+import os
 
 import numpy as np
 import pytest
@@ -13,7 +18,7 @@ torch, torchvision = torchvision_oracle.load()
 # Threads that wait for each other on busy processors take ten times as long.
 torch.set_num_threads(1)
 
-# One of each family, and what they need to be small; all were compared once.
+# One of each family, and what they need to be small.
 FAMILIES = {
     "resnet18": {},
     "resnet50": {"replace_stride_with_dilation": [False, True, True], "zero_init_residual": True},
@@ -28,7 +33,10 @@ FAMILIES = {
     "efficientnet_v2_s": {},
     "alexnet": {},
 }
+if os.environ.get("GRADCORE_ALL_MODELS"):
+    FAMILIES = {name: {} for name in models.list_models() if name != "lenet"} | FAMILIES
 IMAGE = {"inception_v3": 80, "alexnet": 96}
+IMAGE |= {name: 224 for name in FAMILIES if name.startswith("vit")}
 
 
 def vit(library):

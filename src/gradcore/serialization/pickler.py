@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 import warnings
 from collections import OrderedDict
 from types import FunctionType
@@ -55,6 +56,11 @@ class Storages:
 
     def _place(self, tensor: Any) -> tuple[_Reference, int, tuple[int, ...]]:
         array, offset = tensor._array, None
+        if array.base is None and tensor._base is None and array.size and array.flags.c_contiguous:
+            # Its own memory, as most parameters: half of the time of what follows.
+            kind = TYPE_OF_ELEMENT[from_numpy_dtype(array.dtype).name]
+            memory = array.reshape(-1).view(np.uint8)
+            return self.refer(memory, kind, array.itemsize), 0, element_strides(array)
         # CuPy's as_strided arrays do not know whose memory they show; their tensors do.
         unknown = array.base is None and tensor._base is not None
         memory = _owner(tensor._base._array if unknown else array)
@@ -86,8 +92,8 @@ class Storages:
                 "Cannot save multiple tensors or storages that view the same data as different "
                 "types"
             )
-        location = "cpu" if where.type == "cpu" else str(where)
-        return _Reference(("storage", kind, key, location, memory.size // itemsize))
+        location = "cpu" if where.type == "cpu" else sys.intern(str(where))
+        return _Reference((_TAG, kind, key, location, memory.size // itemsize))
 
 
 def _empty_strides(shape: tuple) -> tuple[int, ...]:
@@ -170,6 +176,31 @@ def _reduce_tensor(tensor: Any, storages: Storages) -> tuple:
     )
 
 
+# One string, so that the pickle has it once.
+_TAG = "storage"
+_SHORT_TUPLES = (pickle.EMPTY_TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3)
+
+
+def _int(number: int) -> bytes:
+    """A number that is not negative, in protocol 2."""
+    if number < 1 << 8:
+        return pickle.BININT1 + bytes((number,))
+    if number < 1 << 16:
+        return pickle.BININT2 + number.to_bytes(2, "little")
+    if number < 1 << 31:
+        return pickle.BININT + number.to_bytes(4, "little")
+    data = pickle.encode_long(number)
+    return pickle.LONG1 + bytes((len(data),)) + data
+
+
+def _ints(numbers: tuple[int, ...]) -> bytes:
+    """A tuple of numbers that are not negative, in protocol 2."""
+    parts = b"".join(map(_int, numbers))
+    if len(numbers) <= 3:
+        return parts + _SHORT_TUPLES[len(numbers)]
+    return pickle.MARK + parts + pickle.TUPLE
+
+
 def make_pickler(pickle_module: Any) -> type:
     """The class that pickles for ``save``, on top of ``pickle_module.Pickler``.
 
@@ -184,7 +215,8 @@ def make_pickler(pickle_module: Any) -> type:
             f"pickle_module: {pickle_module.__name__}.Pickler must be written in Python (derive "
             "from pickle._Pickler), for it has to write PyTorch's names"
         )
-    return type("TorchPickler", (_TorchNames, base), {})
+    dispatch = {**base.dispatch, Tensor: _TorchNames.save_tensor}
+    return type("TorchPickler", (_TorchNames, base), {"dispatch": dispatch})
 
 
 class _TorchNames:
@@ -193,6 +225,7 @@ class _TorchNames:
     def __init__(self, file: Any, storages: Storages, protocol: int) -> None:
         super().__init__(file, protocol=protocol)  # type: ignore[call-arg]
         self._storages = storages
+        self._pieces: dict[tuple[StorageType, str], tuple[bytes, bytes, bytes]] = {}
 
     def persistent_id(self, obj: Any) -> Any:
         kind = type(obj)
@@ -209,6 +242,8 @@ class _TorchNames:
             return OrderedDict, ()
         if kind in _PLAIN:
             return NotImplemented
+        if kind is Tensor and not obj.__dict__ and self.proto == 2:  # type: ignore[attr-defined]
+            return NotImplemented  # the pickler calls save_tensor
         if isinstance(obj, TensorBase):
             return _reduce_tensor(obj, self._storages)
         if kind in (dtype, StorageType, FunctionType):
@@ -222,6 +257,50 @@ class _TorchNames:
         if kind is layout:
             return rebuild.get_layout, (f"torch.{obj.name}",)
         return NotImplemented
+
+    def save_tensor(self: Any, tensor: Tensor) -> None:
+        """Write a tensor without attributes in protocol 2.
+
+        From the second of its kind on in one piece, which takes a third of the time of a call of
+        ``save`` for each of its 20 parts; the bytes are the same.
+        """
+        reference, offset, strides = self._storages.place(tensor)
+        _, kind, key, location, count = reference.identity
+        hooks: OrderedDict = OrderedDict()
+        size, note = tuple(tensor._array.shape), self._note
+        arguments = (reference, offset, size, strides, tensor._rg, hooks)
+        pieces = self._pieces.get((kind, location))
+        if pieces is None or id(key) in self.memo:
+            self.save_reduce(rebuild.rebuild_tensor_v2, arguments, obj=tensor)
+            self._pieces[kind, location] = self._known_pieces(kind, location)
+            return
+        head, place, tail = pieces
+        name = key.encode()
+        self.write(b"".join((
+            head, pickle.BINUNICODE, len(name).to_bytes(4, "little"), name, note(key),
+            place, _int(count), pickle.TUPLE, note(reference.identity), pickle.BINPERSID,
+            _int(offset), _ints(size), note(size) if size else b"",
+            _ints(strides), note(strides) if strides else b"",
+            pickle.NEWTRUE if tensor._rg else pickle.NEWFALSE, tail, note(hooks),
+            pickle.TUPLE, note(arguments), pickle.REDUCE, note(tensor),
+        )))  # fmt: skip
+
+    def _known_pieces(self: Any, kind: StorageType, location: str) -> tuple[bytes, bytes, bytes]:
+        """What is the same in all tensors of a kind, once one of them was written."""
+        function, tag, element, where, hooks = (
+            self.get(self.memo[id(x)][0])
+            for x in (rebuild.rebuild_tensor_v2, _TAG, kind, location, OrderedDict)
+        )
+        head = function + pickle.MARK + pickle.MARK + tag + element
+        return head, where, hooks + pickle.EMPTY_TUPLE + pickle.REDUCE
+
+    def _note(self: Any, obj: Any) -> bytes:
+        """``memoize``, but what it writes is returned."""
+        number = len(self.memo)
+        self.memo[id(obj)] = number, obj
+        if number < 1 << 8:
+            return pickle.BINPUT + bytes((number,))
+        return pickle.LONG_BINPUT + number.to_bytes(4, "little")
 
     def _reference_to(self, storage: Any) -> _Reference:
         """A reference to a storage that is saved as it is, without a tensor."""
