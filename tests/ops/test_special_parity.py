@@ -167,3 +167,9 @@ def test_kernels_are_quiet_at_poles():
     assert digamma[0] == -math.inf
     assert digamma[1] == math.inf
     assert np.isnan(digamma[[2, 3, 5, 6]]).all()
+
+
+def test_sigmoid_of_large_negative_numbers_is_relatively_accurate():
+    x = [-20.0, -50.0, -87.0, -1.0, 0.0, 90.0]
+    found = gradcore.sigmoid(gradcore.tensor(x)).numpy()
+    np.testing.assert_allclose(found, torch.sigmoid(torch.tensor(x)).numpy(), rtol=1e-6)
