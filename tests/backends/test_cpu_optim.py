@@ -172,3 +172,46 @@ def test_both_devices_take_the_same_arguments(name):
     assert [(p.name, p.kind, p.default) for p in cpu.values()] == [
         (p.name, p.kind, p.default) for p in list(cuda.values())[1:]
     ]
+
+
+# ---- norms and scaling --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_norm(dtype):
+    (arrays,) = columns(1, dtype)
+    out = np.empty((), dtype)
+    assert optim.norm(arrays, out)
+    want = np.linalg.norm(np.concatenate([a.ravel() for a in wide(arrays)]))
+    np.testing.assert_allclose(out, want, 1e-6 if dtype == "float32" else 1e-14)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, 1e-30, 0])
+def test_norm_declines_squares_that_are_no_ordinary_numbers(value):
+    with np.errstate(over="ignore"):
+        assert not optim.norm([np.full(3, value, np.float32)], np.empty((), np.float32))
+
+
+def test_norm_declines_other_arrays():
+    x, out = np.ones((4, 4), np.float32), np.empty((), np.float32)
+    for arrays in ([x, x.astype(np.float64)], [x.astype(np.float16)], [x.T[1:]]):
+        assert not optim.norm(arrays, out)
+
+
+def test_scale():
+    (arrays,) = columns(1, shapes=[(3, 5), (), (0, 2), (7,)])
+    want = [a * np.float32(0.3) for a in arrays]
+    assert optim.scale(arrays, np.array(0.3, np.float32))
+    assert optim.scale(arrays, np.array(1, np.float32))
+    for got, expected in zip(arrays, want, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_scale_leaves_large_and_other_arrays_alone():
+    large, small = np.ones(5000, np.float32), np.ones(3, np.float32)
+    half = np.array(0.5, np.float32)
+    assert not optim.scale([small, large], half)
+    assert not optim.scale([small.astype(np.float64)], half)
+    small.flags.writeable = False
+    assert not optim.scale([small], half)
+    assert small.sum() == 3

@@ -24,6 +24,16 @@ def attention(q, k, v, bias=None, *, scale, causal):
     return (weights / np.where(total == 0, 1, total) @ v).astype(q.dtype)
 
 
+def attention_backward(g, q, k, v, *, scale, causal):
+    """By the derivative of softmax, w * (d - sum(w * d))."""
+    identity = np.broadcast_to(np.eye(k.shape[-2]), (*k.shape[:-1], k.shape[-2]))
+    w = attention(q.astype(np.float64), k, identity, scale=scale, causal=causal)
+    slopes = g @ v.swapaxes(-1, -2)
+    slopes = w * (slopes - (w * slopes).sum(-1, keepdims=True)) * scale
+    parts = (slopes @ k, slopes.swapaxes(-1, -2) @ q, w.swapaxes(-1, -2) @ g)
+    return tuple(part.astype(q.dtype) for part in parts)
+
+
 def mask(rng):
     """One query sees nothing, one only the last key."""
     bias = np.zeros((3, 5))
@@ -62,6 +72,9 @@ ROWS = [
     Row(op="attention", inputs=(Q, K, V, (1, 5)), params=[OPEN], reference=attention),
     Row(op="attention", inputs=(Q, K, V, mask), params=[OPEN], reference=attention,
         differentiable=(True, True, True, False), dtypes=("float64",)),
+    Row(op="attention_backward", inputs=((2, 3, 3), Q, K, V), params=[OPEN, CAUSAL],
+        reference=attention_backward, order=0, big=((4, 70, 24), (4, 70, 16), (4, 90, 16),
+        (4, 90, 24))),
     Row(op="is_future", inputs=((3, 5),), params=[{"start": 1, "rows": 3, "columns": 5}],
         reference=future, order=0, exact=True),
 ]  # fmt: skip

@@ -104,8 +104,17 @@ class NumpyBackend(Backend):
         return np.may_share_memory(a, b)
 
     def update(self, name: str, *arguments: Any, **options: Any) -> bool:
-        kernel = UPDATES.get(name)
-        return kernel is not None and quiet.kernel(kernel, *arguments, **options) is not False
+        for kernel in _updates(name):
+            if quiet.kernel(kernel, *arguments, **options):
+                return True
+        return False
+
+
+@functools.cache
+def _updates(name: str) -> list[Callable[..., bool]]:
+    """The fused updates of this name, in the order in which they are tried."""
+    tables = (native.UPDATES, UPDATES) if native.is_available() else (UPDATES,)
+    return [table[name] for table in tables if name in table]
 
 
 def _as_arrays(result: Any) -> Any:
@@ -163,6 +172,34 @@ class _Programs:
         return program
 
 
+class _Lines:
+    """One body or rule of arrays alone as compiled functions, by the arrays' dtypes."""
+
+    def __init__(self, programs: _Programs, count: int) -> None:
+        self.programs = programs
+        self.count = count
+        self.known: dict[tuple, Callable[..., Any] | None] = {}
+
+    def run(self, *arrays: Any) -> Any:
+        """The result for C-contiguous arrays of one shape; None where it is not to be had so."""
+        shape = arrays[0].shape
+        for x in arrays:
+            if type(x) is not ndarray or x.shape != shape or not x.flags.c_contiguous:
+                return None
+        dtypes = tuple([x.dtype for x in arrays])
+        try:
+            compiled = self.known[dtypes]
+        except KeyError:
+            compiled = self.known[dtypes] = self._compile(dtypes)
+        return None if compiled is None else compiled(*arrays)
+
+    def _compile(self, dtypes: tuple) -> Callable[..., Any] | None:
+        program = self.programs.find(("array",) * self.count, {})
+        if program is None or program.is_input:
+            return None
+        return pointwise.line_runner(program, dtypes)
+
+
 def _run_program(program: Program, operands: tuple, out: Any = None) -> Any:
     arrays = [x for x in operands if type(x) is ndarray]
     if all(x.dtype.kind != "c" for x in arrays):
@@ -197,9 +234,15 @@ def _pointwise_kernel(op: Op) -> Callable[..., Any]:
     if ufunc is not None and _ARRAY_RESULT:
         return _ufunc_kernel(ufunc, programs, op.arity)
 
+    lines = None if op.attributes or not op.arity else _Lines(programs, op.arity)
+
     def kernel(*operands: Any, out: Any = None, **attributes: Any) -> Any:
         size = _largest(operands)
         if size >= COMPILED_SIZE:
+            if lines is not None and out is None and len(operands) == lines.count:
+                result = lines.run(*operands)
+                if result is not None:
+                    return result
             program = programs.find(_kinds(operands), op.default_attributes | attributes)
             if program is not None:
                 if size >= SERIAL_SIZE:
@@ -251,7 +294,13 @@ def _rule_kernel(rule: Rule) -> Callable[..., Any]:
     programs = _Programs(fn, needs_xp=False)
     attribute_positions = [i for i, name in enumerate(rule.names) if name in rule.op.attributes]
 
+    lines = None if attribute_positions else _Lines(programs, len(rule.names))
+
     def big(*values: Any) -> Any:
+        if lines is not None:
+            result = lines.run(*values)
+            if result is not None:
+                return result
         result = _run_rule_program(programs, rule.names, attribute_positions, values)
         return _as_arrays(fn(*values)) if result is None else result
 

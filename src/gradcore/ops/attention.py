@@ -18,7 +18,7 @@ from .op import op
 from .padding import pad_constant
 from .pointwise import where
 from .shape import sum_to
-from .sharing import one_of
+from .sharing import is_recording, one_of
 from .softmax import softmax_backward, softmax_op
 
 # Scores per block: 4 MB in float32, so that a block stays in the last-level cache.
@@ -74,25 +74,48 @@ def _weights(scores: Any, biased: bool) -> Any:
 _LOWEST = -6e4
 
 
+def _block_weights(xp, q, k, bias, block, columns, scale, causal):
+    """The weights of a block of queries, on raw arrays."""
+    scores = xp.matmul(q[..., block, :] * scale, k[..., :columns, :].swapaxes(-1, -2))
+    if bias is not None:
+        scores = scores + _bias_block(bias, block, columns)
+    if causal:
+        rows = xp.arange(block.start, block.stop)
+        scores[..., xp.arange(columns) > rows[:, None]] = -math.inf
+    # a row of -inf alone must not become nan
+    scores -= xp.maximum(scores.max(axis=-1, keepdims=True), _LOWEST)
+    weights = xp.exp(scores, out=scores)
+    total = weights.sum(axis=-1, keepdims=True)
+    weights /= xp.where(total == 0, 1, total)
+    return weights
+
+
 @op(name="attention", grad_name="ScaledDotProductAttentionBackward0")
 def attention(xp, q, k, v, bias=None, *, scale, causal):
     """``softmax(q @ k.T * scale + bias) @ v``; ``causal``: query i sees the keys up to i."""
     out = xp.empty((*q.shape[:-1], v.shape[-1]), dtype=q.dtype)
     for block, columns in _blocks(q, k, causal):
-        keys = k[..., :columns, :]
-        scores = xp.matmul(q[..., block, :] * scale, keys.swapaxes(-1, -2))
-        if bias is not None:
-            scores = scores + _bias_block(bias, block, columns)
-        if causal:
-            rows = xp.arange(block.start, block.stop)
-            scores[..., xp.arange(columns) > rows[:, None]] = -math.inf
-        # a row of -inf alone must not become nan
-        scores -= xp.maximum(scores.max(axis=-1, keepdims=True), _LOWEST)
-        weights = xp.exp(scores, out=scores)
-        total = weights.sum(axis=-1, keepdims=True)
-        weights /= xp.where(total == 0, 1, total)
+        weights = _block_weights(xp, q, k, bias, block, columns, scale, causal)
         out[..., block, :] = xp.matmul(weights, v[..., :columns, :])
     return out
+
+
+@op(outputs=3, differentiable=())
+def attention_backward(xp, g, q, k, v, *, scale, causal):
+    """The gradients of q, k and v of :func:`attention` without a bias."""
+    to_q = xp.empty(q.shape, dtype=q.dtype)
+    to_k, to_v = xp.zeros(k.shape, dtype=k.dtype), xp.zeros(v.shape, dtype=v.dtype)
+    for block, columns in _blocks(q, k, causal):
+        weights = _block_weights(xp, q, k, None, block, columns, scale, causal)
+        part, keys = g[..., block, :], k[..., :columns, :]
+        to_v[..., :columns, :] += xp.matmul(weights.swapaxes(-1, -2), part)
+        slopes = xp.matmul(part, v[..., :columns, :].swapaxes(-1, -2))
+        slopes -= (slopes * weights).sum(axis=-1, keepdims=True)
+        slopes *= weights
+        slopes *= scale
+        to_q[..., block, :] = xp.matmul(slopes, keys)
+        to_k[..., :columns, :] += xp.matmul(slopes.swapaxes(-1, -2), q[..., block, :])
+    return to_q, to_k, to_v
 
 
 def _widened(x: Any, axis: int, size: int) -> Any:
@@ -126,9 +149,16 @@ def _attention_gradients(g, q, k, v, bias, scale, causal):
     return results
 
 
+def _all_gradients(g, q, k, v, bias, scale, causal):
+    if bias is not None or is_recording():
+        return _attention_gradients(g, q, k, v, bias, scale, causal)
+    results = attention_backward(g, q, k, v, scale=scale, causal=causal)
+    return dict(zip("qkv", results, strict=True))
+
+
 def _rule(name: str) -> Callable[..., Any]:
     def rule(g, q, k, v, bias, scale, causal):
-        return one_of(name, (g, q), lambda: _attention_gradients(g, q, k, v, bias, scale, causal))
+        return one_of(name, (g, q), lambda: _all_gradients(g, q, k, v, bias, scale, causal))
 
     return rule
 

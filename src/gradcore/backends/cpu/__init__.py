@@ -58,5 +58,10 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     **views.OVERRIDES,
 }
 
-# Name -> fused update of many arrays in place (optimizer steps).
-UPDATES: dict[str, Callable[..., Any]] = {"adam": optim.adam, "sgd": optim.sgd}
+# Name -> fused update of many arrays: optimizer steps, norms, scalings. False declines.
+UPDATES: dict[str, Callable[..., bool]] = {
+    "adam": optim.adam,
+    "norm": optim.norm,
+    "scale": optim.scale,
+    "sgd": optim.sgd,
+}

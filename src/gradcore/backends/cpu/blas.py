@@ -32,7 +32,7 @@ _SYMBOLS = (
 )
 
 
-def _candidate_libraries() -> Iterator[ctypes.CDLL]:
+def candidate_libraries() -> Iterator[ctypes.CDLL]:
     """Handles in which NumPy's BLAS may be found, none of which loads a library anew.
 
     On ELF and Mach-O a symbol looked up through NumPy's own extension module is also searched for
@@ -55,7 +55,7 @@ def _candidate_libraries() -> Iterator[ctypes.CDLL]:
 
 def _find_control() -> tuple[Callable[[int], Any], Callable[[], int]] | None:
     """The BLAS library's own (set, get) functions, or None where it has none."""
-    for library in _candidate_libraries():
+    for library in candidate_libraries():
         for set_name, get_name in _SYMBOLS:
             try:
                 setter, getter = getattr(library, set_name), getattr(library, get_name)

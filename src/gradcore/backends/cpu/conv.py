@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from time import perf_counter
 from types import ModuleType
 from typing import NamedTuple
 
@@ -101,18 +100,14 @@ def _computed(
     """The map `name` by the first kernels that compute it."""
     first = arrays[0]
     assert first is not None
-    faster = first.dtype == np.float32 and native.conv.is_faster(geometry)
     with np.errstate(all="ignore"):
-        if faster and native.conv.pay_now():
+        if first.dtype == np.float32 and native.conv.is_faster(geometry):
             result = getattr(_COMPILED, name)(*arrays, geometry)
             if result is not None:
                 return result
-        begin = perf_counter()
         result = getattr(_fastest(geometry, first.dtype, adjoint), name)(*arrays, geometry)
         if result is None:
             result = getattr(_plain(geometry), name)(*arrays, geometry)
-    if faster:
-        native.conv.count(perf_counter() - begin)
     return result
 
 

@@ -7,13 +7,17 @@ to 0.4 ms. Each kernel declines arrays too small for a second thread.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from ..program import trace
+from . import layout, native
 from .half import to_half
 from .memory import empty
+from .pointwise_plan import Plan
 from .threads import parallel_for
 
 Array = np.ndarray
@@ -23,11 +27,18 @@ _GRAIN = 1 << 16
 # Lengths of a last dimension up to which it is copied entry by entry: NumPy's inner loop runs along
 # it, and for two entries takes 1.8 ms where two strided copies take 0.47 (500k elements).
 _SHORT = 8
+# Elements from which a compiled cast pays: 20 us of NumPy's.
+_COMPILED_FROM = 1 << 14
 
 
 def copy_into(out: Array, x: Array) -> None:
     """``out[...] = x`` for arrays of one shape."""
-    dense = x.flags.c_contiguous and out.flags.c_contiguous
+    if out.size >= _COMPILED_FROM and native.is_available() and _copy_compiled(out, x):
+        return
+    if x.dtype == np.float32 and out.dtype == np.float16 and _is_dense(out, x):
+        to_half(x, out)
+        return
+    dense = _is_dense(out, x)
     short = x.ndim > 1 and 1 < x.shape[-1] <= _SHORT and not dense
     copy = _copy_entries if short else _copy
     if out.size < 2 * _GRAIN:
@@ -45,6 +56,41 @@ def copy_into(out: Array, x: Array) -> None:
             copy(out[block], x[block])
 
     parallel_for(part, size, grain, uses_blas=False)
+
+
+def _is_dense(out: Array, x: Array) -> bool:
+    return x.flags.c_contiguous and out.flags.c_contiguous
+
+
+def _copy_compiled(out: Array, x: Array) -> bool:
+    """By a compiled loop over rows; False where there is none, or rows are short."""
+    order = None
+    if not _is_dense(out, x):
+        has_rows = x.strides[-1] == x.itemsize and out.strides[-1] == out.itemsize
+        if not has_rows or out.shape[-1] <= _SHORT:
+            return False
+        order = layout.memory_order(out)
+    if x.dtype == out.dtype:  # as integers, so that every nan keeps its bits
+        if x.itemsize > 8 or x.dtype.hasobject:
+            return False
+        bits = np.dtype(f"u{x.itemsize}")
+        x, out = x.view(bits), out.view(bits)
+    plan = _cast(x.dtype, out.dtype)
+    return plan is not None and native.fill(plan, [x], (), [out], order)
+
+
+@cache
+def _cast(source: np.dtype, target: np.dtype) -> Plan | None:
+    """The program that reads `source` and writes `target`; None where NumPy rounds otherwise."""
+    from_float, small = source.kind in "fV", target.itemsize < 4
+    if "c" in source.kind + target.kind or (source == np.float64 and target == np.float16):
+        return None
+    if from_float and target.kind == "u" and not small:
+        return None
+    # NumPy wraps what a small integer does not hold: the low bits of an int32.
+    wraps = from_float and small and target.kind in "iu"
+    program = trace(lambda xp, x: x.astype(np.int32) if wraps else x, ("array",))
+    return Plan(program, (source,), (), False)
 
 
 def _copy(out: Array, x: Array) -> None:
@@ -70,15 +116,14 @@ def clone(xp: Any, x: Array) -> Any:
 
 
 def to_dtype(xp: Any, x: Array, *, dtype: np.dtype) -> Any:
-    if x.size < 2 * _GRAIN or (x.dtype.kind == "c" and dtype.kind != "c"):
+    if x.size < (_COMPILED_FROM if native.is_available() else 2 * _GRAIN) or (
+        x.dtype.kind == "c" and dtype.kind != "c"
+    ):
         return NotImplemented
     if not x.flags.c_contiguous:
         return NotImplemented  # the generic body keeps the order of the axes
     out = empty(x.shape, dtype)
-    if x.dtype == np.float32 and dtype == np.float16:
-        to_half(x, out)
-    else:
-        copy_into(out, x)
+    copy_into(out, x)
     return out
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .native import random as compiled
+
 __all__ = ["DEFAULT_SEED", "MT19937Stream"]
 
 # c10::default_rng_seed_val: the seed of a generator that nobody seeded.
@@ -95,15 +97,31 @@ class MT19937Stream:
 
     def bits32(self, count: int) -> np.ndarray:
         """The next `count` 32-bit numbers: uint32 [count]."""
+        out = np.empty(count, np.uint32)
+        if self.fill("bits", out):
+            return out
         if count:
             self._next_when_used_up = _STATE_WORDS
         return self._numbers.integers(0, 2**32, count, dtype=np.uint32)
 
     def bits64(self, count: int) -> np.ndarray:
         """The next `count` 64-bit numbers, each two draws, high half first: uint64 [count]."""
+        out = np.empty(count, np.uint64)
+        if self.fill("bits", out):
+            return out
         if count:
             self._next_when_used_up = _STATE_WORDS
         return self._numbers.integers(0, 2**64, count, dtype=np.uint64)
+
+    def fill(self, kind: str, out: np.ndarray, *numbers: float) -> bool:
+        """Fill C-contiguous `out` by a compiled kernel, and say whether there is one for it.
+
+        The kinds and their numbers are those of `native.random.fill`.
+        """
+        if not out.size or not compiled.fill(self._bits, kind, out, numbers):
+            return False
+        self._next_when_used_up = _STATE_WORDS
+        return True
 
     def random(self) -> int:
         """The next 32-bit number as an int."""

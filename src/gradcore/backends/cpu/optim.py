@@ -18,7 +18,7 @@ from operator import is_
 from typing import Any
 
 import numpy as np
-from numpy import add, divide, maximum, multiply, sqrt
+from numpy import add, divide, dot, maximum, multiply, sqrt
 from numpy import square as square_of
 
 from . import blas
@@ -42,7 +42,7 @@ _AXPBY_NAMES = (
 
 def _find_axpby(letter: str, real: Any) -> Callable[..., None] | None:
     """``axpby(n, a, x, 1, b, y, 1)`` of the BLAS for float32 ("s") or float64 ("d")."""
-    for library in blas._candidate_libraries():
+    for library in blas.candidate_libraries():
         for name in _AXPBY_NAMES:
             function = getattr(library, name.format(letter), None)
             if function is not None:
@@ -228,14 +228,6 @@ class _Plan:
                 self.singles.append(first)
             at = stop
 
-    def is_for(self, columns: list[Arrays]) -> bool:
-        if len(columns) != len(self.columns):
-            return False
-        for mine, given in zip(self.columns, columns):  # noqa: B905
-            if len(mine) != len(given) or not all(map(is_, mine, given)):
-                return False
-        return True
-
     def step(self, gradients: Arrays, passes: Callable[[_Part], None]) -> bool:
         """Call ``passes`` with parts that cover all; False if a gradient does not fit."""
         if [(g.shape, g.dtype) for g in gradients] != self.kinds:
@@ -268,25 +260,37 @@ class _Plan:
             parallel_for(work, len(self.tiles), 1, uses_blas=False)
 
 
+def is_same(columns: list[Arrays], others: list[Arrays]) -> bool:
+    """Whether both hold the same array objects."""
+    if len(columns) != len(others):
+        return False
+    for mine, given in zip(columns, others):  # noqa: B905  (0.2 us)
+        if len(mine) != len(given) or not all(map(is_, mine, given)):
+            return False
+    return True
+
+
 def _overlap(arrays: Arrays) -> bool:
     """Whether the memory ranges of any two arrays overlap."""
     bounds = sorted(np.lib.array_utils.byte_bounds(a) for a in arrays if a.size)
     return any(a[1] > b[0] for a, b in pairwise(bounds))
 
 
-def _plan(columns: list[Arrays], memory: dict[str, Any] | None) -> _Plan | None:
-    """The plan for a step, from ``memory`` if it holds that; None if the arrays do not fit.
-
-    They fit if they are real, floating, of one dtype, writable and apart from each other.
-    """
-    plan = None if memory is None else memory.get("plan")
-    if plan is not None and plan.is_for(columns):
-        return plan
+def fits(columns: list[Arrays]) -> bool:
+    """Whether all arrays are real, floating, of one dtype, writable and apart from each other."""
     everything = [array for column in columns for array in column]
     dtype = everything[0].dtype
     if dtype.kind not in "fV" or _overlap(everything):
-        return None
-    if not all(a.dtype == dtype and a.flags.writeable for a in everything):
+        return False
+    return all(a.dtype == dtype and a.flags.writeable for a in everything)
+
+
+def _plan(columns: list[Arrays], memory: dict[str, Any] | None) -> _Plan | None:
+    """The plan for a step, from ``memory`` if it holds that; None if the arrays do not fit."""
+    plan = None if memory is None else memory.get("plan")
+    if plan is not None and is_same(plan.columns, columns):
+        return plan
+    if not fits(columns):
         return None
     plan = _Plan(columns)
     if memory is not None:
@@ -403,3 +407,36 @@ def adam(
         part.axpby(-pace, spare, shrink, 0)
 
     return plan.step(gradients, passes)
+
+
+def norm(arrays: Arrays, out: np.ndarray) -> bool:
+    """Write the 2-norm of all elements together to 0-d ``out``.
+
+    By dot products, which is one call of 1 us per array. Returns False where the arrays are not
+    contiguous float32 or float64 of one dtype, or where squares overflow, vanish or are nan.
+    """
+    dtype = arrays[0].dtype
+    if dtype not in _AXPBY or not all(a.dtype == dtype and a.flags.c_contiguous for a in arrays):
+        return False
+    total = 0.0
+    for array in arrays:
+        flat = array.reshape(-1)
+        total += dot(flat, flat).item()
+    limits = np.finfo(dtype)
+    if not limits.tiny * 1e12 < total < limits.max:
+        return False
+    out[...] = total**0.5
+    return True
+
+
+def scale(arrays: Arrays, factor: np.ndarray) -> bool:
+    """Multiply all arrays by 0-d ``factor``, in place; False leaves large ones to threads."""
+    if not all(a.dtype == factor.dtype and a.flags.writeable for a in arrays):
+        return False
+    if factor == 1:  # times 1 every number is itself
+        return True
+    if any(a.size >= _SMALL for a in arrays):
+        return False
+    for array in arrays:
+        multiply(array, factor, array)
+    return True

@@ -8,7 +8,7 @@ of the same expression on whole arrays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -77,6 +77,15 @@ def run_compiled(
     if results is None:
         return None
     return results[0] if program.single else tuple(results)
+
+
+def line_runner(program: Program, dtypes: tuple[np.dtype, ...]) -> Callable[..., Any] | None:
+    """`program`, compiled for C-contiguous arrays of one shape and these dtypes, or None."""
+    if not native.is_available():
+        return None
+    if all(dtype.kind != "c" for dtype in dtypes):
+        program = program.real
+    return native.line_runner(Plan(program, dtypes, (), False))
 
 
 def _plan(

@@ -45,7 +45,6 @@ class Plan:
         is_ufunc: whether the plan is one ufunc, which writes the only output.
         words: size of the largest values, in units of a float32.
         cost: nanoseconds per element, roughly.
-        numpy_ns: nanoseconds that were spent on it, roughly, until it is compiled (`native`).
         kernels: compiled forms, by how arrays are stepped through; None where there is none.
         line_outputs: how the results of an ordinary call are stepped through.
     """
@@ -58,8 +57,9 @@ class Plan:
         overlapping: bool,
     ) -> None:
         self.program = program
+        self.dtypes = dtypes
         self.scalar_types = scalar_types
-        self.numpy_ns = 0.0
+        self.overlapping = overlapping
         self.kernels: dict[tuple, Any] = {}
         self.line_outputs = ("unit",) * len(program.outputs)
         self.used = program.used_arrays or tuple(range(len(dtypes)))

@@ -35,7 +35,7 @@ _GROUP = 512 * 1024
 _scratch = Scratch()
 
 
-def _pooled_size(
+def pooled_size(
     size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
 ) -> Ints:
     geometry = zip(size, kernel, stride, padding, dilation, strict=True)
@@ -141,7 +141,7 @@ def max_pool(
     if x.dtype.kind not in "fiu":
         return NotImplemented
     size = x.shape[2:]
-    out_size = _pooled_size(size, kernel, stride, padding, dilation, ceil_mode)
+    out_size = pooled_size(size, kernel, stride, padding, dilation, ceil_mode)
     out = np.empty((*x.shape[:2], *out_size), x.dtype)
     indices = np.empty(out.shape, np.int64)
     if out.size == 0:
@@ -268,7 +268,7 @@ def _flat_positions(positions: np.ndarray, start: int, plane: int) -> np.ndarray
     return np.add(positions, bases[:, None], out=where)
 
 
-def _divisor(
+def divisor_of(
     size: Ints,
     out: Ints,
     kernel: Ints,
@@ -315,13 +315,13 @@ def avg_pool(
     if x.dtype not in (np.float32, np.float64):
         return NotImplemented
     size, ones = x.shape[2:], (1,) * len(kernel)
-    out_size = _pooled_size(size, kernel, stride, padding, ones, ceil_mode)
+    out_size = pooled_size(size, kernel, stride, padding, ones, ceil_mode)
     out = np.empty((*x.shape[:2], *out_size), x.dtype)
     if out.size == 0:
         return out
     planes, means = _planes(x, len(size)), out.reshape(-1, *out_size)
     extent = _extent(out_size, kernel, stride, ones)
-    by = _divisor(size, out_size, kernel, stride, padding, count_include_pad, divisor, x.dtype)
+    by = divisor_of(size, out_size, kernel, stride, padding, count_include_pad, divisor, x.dtype)
 
     def work(start: int, stop: int) -> None:
         for group in _groups_of_planes(start, stop, prod(size)):
@@ -377,7 +377,7 @@ def avg_pool_backward(
     if g.size == 0 or out.size == 0:
         out[...] = 0
         return out
-    by = _divisor(spatial, out_size, kernel, stride, padding, count_include_pad, divisor, g.dtype)
+    by = divisor_of(spatial, out_size, kernel, stride, padding, count_include_pad, divisor, g.dtype)
     shares, result = _planes(g, len(spatial)), out.reshape(-1, *spatial)
 
     def work(start: int, stop: int) -> None:

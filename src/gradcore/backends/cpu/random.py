@@ -26,6 +26,7 @@ from gradcore.backends.cpu.random_arrays import (
     DIGITS,
     LARGEST,
     TYPE_NAMES,
+    dense_memory,
     fill_in_order,
     memory_order,
     not_implemented,
@@ -80,10 +81,14 @@ def fill_uniform(
             fill_uniform(view_as_real(out), stream, low, high)
         return
     require_floating(out.dtype, "check_uniform_bounds")
-    _check_uniform_bounds(out.dtype, low, high)
+    if (low, high) != (0.0, 1.0):
+        _check_uniform_bounds(out.dtype, low, high)
     compute = np.float64 if out.dtype == np.float64 else np.float32
     draw = uniform64 if compute is np.float64 else uniform32
     span, start = float(compute(high) - compute(low)), float(compute(low))
+    flat = dense_memory(out)
+    if flat is not None and stream.fill("uniform", flat, span, start, high):
+        return
     # Rounding can reach `high` itself, unless the draws are stored as they are.
     may_reach_high = (low, high) != (0.0, 1.0) or out.dtype.itemsize == 2
     low_value, high_value = np.array([low, high], compute).astype(out.dtype)
@@ -150,15 +155,25 @@ def _fill_normal_blocks(flat: np.ndarray, stream: MT19937Stream, mean: float, st
     elements are drawn once more as a block of their own.
     """
     draw = uniform64 if flat.dtype == np.float64 else uniform32
-    in_blocks = flat[: flat.size // 16 * 16]
-    normals = _NormalBlocks(in_blocks, lambda count: draw(stream, count), mean, std)
+    rest = flat.size % 16
+    in_blocks = flat[: flat.size - rest]
+    if not stream.fill("normal", in_blocks, mean, std):
+        _transform_tiles(in_blocks, lambda count: draw(stream, count), mean, std)
+    if rest:
+        draw(stream, rest)
+        last = flat[-16:]
+        if not stream.fill("normal", last, mean, std):
+            last[...] = transform_blocks(draw(stream, 16), mean, std)
+
+
+def _transform_tiles(
+    flat: np.ndarray, draw: Callable[[int], np.ndarray], mean: float, std: float
+) -> None:
+    normals = _NormalBlocks(flat, draw, mean, std)
     if flat.size <= _NORMAL_TILE:
         normals.transform()
     else:
         parallel_for(normals.run, 2, 1, uses_blas=False)
-    if flat.size % 16:
-        draw(stream, flat.size % 16)
-        flat[-16:] = transform_blocks(draw(stream, 16), mean, std)
 
 
 class _NormalBlocks:
@@ -335,7 +350,9 @@ def fill_bernoulli(out: np.ndarray, stream: MT19937Stream, p: float | np.ndarray
         return
     if out.dtype.kind == "c" or out.dtype.name in BAREBONES_UNSIGNED:
         raise not_implemented("bernoulli_scalar_cpu_", out.dtype)
-    fill_in_order(out, lambda count: uniform64(stream, count) < p)
+    flat = dense_memory(out)
+    if flat is None or not stream.fill("bernoulli", flat, p):
+        fill_in_order(out, lambda count: uniform64(stream, count) < p)
 
 
 def _fill_bernoulli_array(out: np.ndarray, stream: MT19937Stream, p: np.ndarray) -> None:

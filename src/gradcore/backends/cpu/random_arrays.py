@@ -14,6 +14,7 @@ __all__ = [
     "LARGEST",
     "TILE",
     "TYPE_NAMES",
+    "dense_memory",
     "fill_in_order",
     "memory_order",
     "narrow",
@@ -61,6 +62,9 @@ BAREBONES_UNSIGNED = ("uint16", "uint32", "uint64")
 
 def uniform32(stream: MT19937Stream, count: int) -> np.ndarray:
     """`count` numbers of [0, 1), one draw each, its low 24 bits: float32 [count]."""
+    out = np.empty(count, np.float32)
+    if stream.fill("unit", out):
+        return out
     bits = stream.bits32(count)
     bits &= np.uint32(0xFFFFFF)
     values = bits.view(np.int32).astype(np.float32)
@@ -70,6 +74,9 @@ def uniform32(stream: MT19937Stream, count: int) -> np.ndarray:
 
 def uniform64(stream: MT19937Stream, count: int) -> np.ndarray:
     """`count` numbers of [0, 1), two draws each, their low 53 bits: float64 [count]."""
+    out = np.empty(count, np.float64)
+    if stream.fill("unit", out):
+        return out
     bits = stream.bits64(count)
     bits &= np.uint64(2**53 - 1)
     values = bits.view(np.int64).astype(np.float64)
@@ -79,15 +86,22 @@ def uniform64(stream: MT19937Stream, count: int) -> np.ndarray:
 
 def fill_in_order(out: np.ndarray, sample: Callable[[int], np.ndarray]) -> None:
     """Fill `out` in the order of its memory with the arrays that `sample(count)` returns."""
-    target = out.transpose(memory_order(out))
-    in_place = target.flags.c_contiguous
-    flat = target.reshape(-1) if in_place else np.empty(out.size, out.dtype)
+    memory = dense_memory(out)
+    flat = np.empty(out.size, out.dtype) if memory is None else memory
     for start in range(0, flat.size, TILE):
         tile = flat[start : start + TILE]
         with np.errstate(over="ignore", invalid="ignore"):
             tile[...] = narrow(sample(tile.size), tile.dtype)
-    if not in_place:
+    if memory is None:
+        target = out.transpose(memory_order(out))
         target[...] = flat.reshape(target.shape)
+
+
+def dense_memory(array: np.ndarray) -> np.ndarray | None:
+    """The memory of an array without gaps, in order: a view [n]. None of other arrays."""
+    if not array.flags.c_contiguous:
+        array = array.transpose(memory_order(array))
+    return array.reshape(-1) if array.flags.c_contiguous else None
 
 
 def memory_order(array: np.ndarray) -> list[int]:
@@ -110,7 +124,7 @@ def view_as_real(array: np.ndarray) -> np.ndarray:
 
 
 def require_floating(dtype: np.dtype, kernel: str) -> None:
-    if dtype.name not in DIGITS:
+    if dtype.char not in "efd" and dtype.name not in DIGITS:  # the name takes 3 us
         raise not_implemented(kernel, dtype)
 
 

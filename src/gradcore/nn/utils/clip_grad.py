@@ -7,8 +7,10 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from ...autograd.inplace import bump
 from ...autograd.modes import no_grad
-from ...autograd.variable import TensorBase
+from ...autograd.variable import TensorBase, is_inference, wrap
+from ...backends.registry import backend_of
 from ...ops.registry import FUNCTIONS
 from ...tensor.creation import tensor
 
@@ -23,6 +25,39 @@ __all__ = [
 
 def _as_list(tensors: Any) -> list[Any]:
     return [tensors] if isinstance(tensors, TensorBase) else list(tensors)
+
+
+def _plain_arrays(tensors: list[Any]) -> list[Any] | None:
+    """The memory of tensors that kernels may read and write without autograd; None of others.
+
+    They are on one device, have no history and were not made in inference mode.
+    """
+    device = tensors[0].device
+    if any(t._rg or t._view is not None or t.device != device for t in tensors):
+        return None
+    return None if any(map(is_inference, tensors)) else [t._array for t in tensors]
+
+
+def _norm_at_once(tensors: list[Any]) -> Any | None:
+    """The 2-norm by the backend's kernel for many arrays; None where it has none for these."""
+    arrays = _plain_arrays(tensors)
+    if arrays is None:
+        return None
+    backend = backend_of(arrays[0])
+    out = backend.xp.empty((), arrays[0].dtype)
+    return wrap(out) if backend.update("norm", arrays, out) else None
+
+
+def _scale_at_once(tensors: list[Any], factor: Any) -> bool:
+    """Scale tensors in place by the backend's kernel; False where it has none for these."""
+    arrays = _plain_arrays(tensors)
+    if arrays is None or factor.device != tensors[0].device:
+        return False
+    if not backend_of(arrays[0]).update("scale", arrays, factor._array):
+        return False
+    for each in tensors:
+        bump(each)
+    return True
 
 
 def get_total_norm(
@@ -43,10 +78,12 @@ def get_total_norm(
     norm_type = float(norm_type)
     if not tensors:
         return tensor(0.0)
-    with no_grad():
-        first = tensors[0].device
-        norms = [t.norm(norm_type).to(first) for t in tensors]
-        total = FUNCTIONS["stack"](norms).norm(norm_type)
+    total = _norm_at_once(tensors) if norm_type == 2.0 else None
+    if total is None:
+        with no_grad():
+            first = tensors[0].device
+            norms = [t.norm(norm_type).to(first) for t in tensors]
+            total = FUNCTIONS["stack"](norms).norm(norm_type)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, "
@@ -73,8 +110,9 @@ def clip_grads_with_norm_(
     with no_grad():
         # clamped instead of compared: a comparison would wait for the device
         factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
-        for grad in grads:
-            grad.mul_(factor.to(grad.device))
+        if not _scale_at_once(grads, factor):
+            for grad in grads:
+                grad.mul_(factor.to(grad.device))
 
 
 def clip_grad_norm_(

@@ -9,7 +9,7 @@ as mathematics, `lowering` knows what every instruction becomes, `elementwise` b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ctypes import CFUNCTYPE, addressof, c_int64, c_void_p
+from ctypes import addressof, c_int64
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,26 +17,32 @@ import numpy as np
 from .. import layout, memory
 from ..pointwise_plan import Plan
 from ..threads import get_num_threads, is_inside_parallel_for
-from . import conv, elementwise, team
+from . import attention, conv, elementwise, gemm, moments, norms, optim, pool, recurrent, rows, team
+from .calls import KERNEL_TYPE, bits_of
 from .jit import compile_functions, is_available, is_eager
 from .values import Unsupported
 
-__all__ = ["OVERRIDES", "conv", "fill", "is_available", "is_eager", "line"]
+__all__ = ["OVERRIDES", "UPDATES", "conv", "fill", "is_available", "is_eager", "line"]
 
 # Op name -> body with the op's signature (xp first), tried before NumPy's; it may return
-# NotImplemented to decline, and does so until its kernel has paid for being compiled.
-OVERRIDES: dict[str, Callable[..., Any]] = {}
+# NotImplemented to decline.
+OVERRIDES: dict[str, Callable[..., Any]] = {
+    **attention.OVERRIDES,
+    **gemm.OVERRIDES,
+    **moments.OVERRIDES,
+    **norms.OVERRIDES,
+    **pool.OVERRIDES,
+    **recurrent.OVERRIDES,
+    **rows.OVERRIDES,
+}
 
-# A program is compiled when NumPy has spent about half the time on it that compiling takes.
-_PAYS_AFTER_NS = 0.0 if is_eager() else 1e7
-# What a call of a NumPy function takes beside its work.
-_CALL_NS = 500
+# Name -> fused update of many arrays in place, tried before NumPy's; False declines.
+UPDATES: dict[str, Callable[..., bool]] = {**optim.UPDATES}
+
 # From here on work is shared with other threads.
 _SHARED_FROM_NS = 5e3
 # Elements per chunk at least; a multiple of what two cache lines hold.
 _CHUNK = 8192
-
-_KernelFunction = CFUNCTYPE(None, c_void_p, c_int64, c_int64)
 
 
 class _Compiled(NamedTuple):
@@ -63,7 +69,7 @@ def line(
     The short way to what `fill` does, for the operands that nearly every call has.
 
     Returns:
-        The results; None where there is no such kernel (yet).
+        The results; None where there is no such kernel.
     """
     operands = arrays if len(plan.used) == len(arrays) else [arrays[i] for i in plan.used]
     shape = operands[0].shape
@@ -77,15 +83,47 @@ def line(
     key = (0, *steps)
     kernel = plan.kernels.get(key)
     if kernel is None:
-        if key in plan.kernels or not _pays(plan, operands[0].size):
+        if key in plan.kernels:
             return None
         views = [*operands, *(np.empty(0, dtype) for dtype in plan.output_dtypes)]
         kernel = plan.kernels[key] = _compile(plan, views, 0, steps)
         if kernel is None:
             return None
     results = [memory.empty(shape, dtype) for dtype in plan.output_dtypes]
-    _start(kernel, plan, [*operands, *results], scalars, [], results[0].size)
-    return results
+    done = _start(kernel, plan, [*operands, *results], scalars, [], results[0].size)
+    return results if done else None
+
+
+def line_runner(plan: Plan) -> Callable[..., Any] | None:
+    """A function of C-contiguous arrays of one shape that computes `plan`, the shortest way.
+
+    It returns an array (a tuple where there are several results), or None for values that the
+    kernel refuses. None where there is no kernel, or one that takes more than arrays.
+    """
+    views = [np.empty(0, dtype) for dtype in (*plan.dtypes, *plan.output_dtypes)]
+    if len(plan.used) != len(plan.dtypes) or plan.scalar_types:
+        return None
+    kernel = _compile(plan, views, 0, ["unit"] * len(views))
+    if kernel is None or kernel.scalars:
+        return None
+    call, new_arguments, address = kernel.call, kernel.arguments, kernel.address
+    dtypes, nanoseconds, empty = plan.output_dtypes, plan.cost / 2, memory.empty
+    single = plan.program.single
+
+    def run(*operands: np.ndarray) -> Any:
+        first = operands[0]
+        size = first.size
+        results = [empty(first.shape, dtype) for dtype in dtypes]
+        arguments = new_arguments(*map(id, operands), *map(id, results), 0)
+        if size * nanoseconds > _SHARED_FROM_NS:
+            _share(address, call, addressof(arguments), size, size * nanoseconds)
+        else:
+            call(addressof(arguments), 0, size, 0)
+        if arguments[-1]:
+            return None
+        return results[0] if single else tuple(results)
+
+    return run
 
 
 def fill(
@@ -105,11 +143,9 @@ def fill(
         order: the axes in memory, or None where all arrays are whole lines or single elements.
 
     Returns:
-        Whether it was done; not where there is no such kernel (yet).
+        Whether it was done; not where there is no such kernel.
     """
     size = results[0].size
-    if not _pays(plan, size):
-        return False
     views, words = _laid_out(operands, results, order)
     if words:
         ndim, steps = views[0].ndim, [elementwise.step_of(x) for x in views]
@@ -122,16 +158,7 @@ def fill(
         kernel = plan.kernels[key] = _compile(plan, views, ndim, steps)
     if kernel is None:
         return False
-    _start(kernel, plan, views, scalars, words, size)
-    return True
-
-
-def _pays(plan: Plan, size: int) -> bool:
-    """Whether it is time to compile; counts a run over `size` elements."""
-    if plan.numpy_ns >= _PAYS_AFTER_NS:
-        return True
-    plan.numpy_ns += size * plan.cost + _CALL_NS * len(plan.steps)
-    return False
+    return _start(kernel, plan, views, scalars, words, size)
 
 
 def _start(
@@ -141,21 +168,30 @@ def _start(
     scalars: Sequence[Any],
     words: list[int],
     size: int,
-) -> None:
-    """Run a kernel over `size` elements; the addresses of `views` are its first arguments."""
+) -> bool:
+    """Run a kernel over `size` elements; the addresses of `views` are its first arguments.
+
+    Returns:
+        Whether the results are right; not where it met values that it refuses.
+    """
     numbers: list[int] = []
     if kernel.scalars:
         registers = plan.registers(scalars)
-        numbers = [elementwise.bits_of(registers[i]) for i in kernel.scalars]
-    arguments = kernel.arguments(*map(id, views), *numbers, *words)
-    address = addressof(arguments)
+        numbers = [bits_of(registers[i]) for i in kernel.scalars]
+    arguments = kernel.arguments(*map(id, views), *numbers, *words, 0)
     nanoseconds = size * plan.cost / 2
+    _share(kernel.address, kernel.call, addressof(arguments), size, nanoseconds)
+    return not arguments[-1]
+
+
+def _share(address: int, call: Any, arguments: int, size: int, nanoseconds: float) -> None:
+    """Run a kernel over `size` elements, on several threads if it takes long enough."""
     threads = get_num_threads()
     if nanoseconds > _SHARED_FROM_NS and threads > 1 and not is_inside_parallel_for():
         chunk = max(_CHUNK, size // (8 * threads * _CHUNK) * _CHUNK)
-        if team.run(kernel.address, address, size, chunk, nanoseconds):
+        if team.run(address, arguments, size, chunk, nanoseconds):
             return
-    kernel.call(address, 0, size)
+    call(arguments, 0, size, 0)
 
 
 def _laid_out(
@@ -181,10 +217,13 @@ def _compile(
         tuple(zip(plan.used, operands[:inputs], strict=True)), tuple(operands[inputs:]), ndim
     )
     try:
-        (address,) = compile_functions(elementwise.assembly(plan, form), "kernel")
+        text, may_refuse = elementwise.assembly(plan, form)
     except Unsupported:
         return None
+    if may_refuse and plan.overlapping:
+        return None  # what NumPy would need may be overwritten then
+    (address,) = compile_functions(text, "kernel")
     scalars = tuple(register for register, _ in elementwise.runtime_scalars(plan))
     words = ndim * (len(views) + 1)
-    arguments = c_int64 * (len(views) + len(scalars) + words)
-    return _Compiled(address, _KernelFunction(address), arguments, scalars)
+    arguments = c_int64 * (len(views) + len(scalars) + words + 1)
+    return _Compiled(address, KERNEL_TYPE(address), arguments, scalars)

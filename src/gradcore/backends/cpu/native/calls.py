@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable, Sequence
 from ctypes import CFUNCTYPE, addressof, c_int64, c_void_p
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from . import team
 from .jit import compile_functions, is_available, is_eager
 from .loops import Kernel
 
-KERNEL_TYPE = CFUNCTYPE(None, c_void_p, c_int64, c_int64)
+KERNEL_TYPE = CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int64)
 
 
 class Call:
@@ -55,33 +57,43 @@ class Call:
         if chunk < items and get_num_threads() > 1 and not is_inside_parallel_for():
             if team.run(self.address, address, items, chunk, nanoseconds):
                 return False
-        self.function(address, 0, items)
+        self.function(address, 0, items, 0)
         return True
 
 
+def bits_of(number: Any) -> int:
+    """A Python number as the 64 bits that a kernel reads."""
+    if isinstance(number, float):
+        return struct.unpack("q", struct.pack("d", number))[0]
+    return int(number)
+
+
 class LazyCall:
-    """A kernel that is compiled when NumPy has spent about as long as that takes.
+    """A kernel that is compiled when it is first worth a call.
+
+    Whether it is depends on that call alone, not on earlier ones: compiled kernels round unlike
+    NumPy's, and a program that is run again has to give the same numbers.
 
     Args:
         build: makes the kernel.
-        pays_after_ns: nanoseconds of NumPy's work after which it is compiled.
+        least_ns: nanoseconds of NumPy's work from which on it is called.
     """
 
-    def __init__(self, build: Callable[[], Call], pays_after_ns: float = 2e7) -> None:
+    def __init__(self, build: Callable[[], Call], least_ns: float = 1e4) -> None:
         self.build = build
-        self.left_ns = 0.0 if is_eager() else pays_after_ns
+        self.least_ns = 0.0 if is_eager() else least_ns
         self.call: Call | None = None
 
     def get(self, nanoseconds: float) -> Call | None:
-        """The kernel; None where there is none (yet), and NumPy's work is counted.
+        """The kernel; None where NumPy is to do the work.
 
         Args:
             nanoseconds: about how long NumPy takes for what the kernel is wanted for.
         """
-        if self.call is None and is_available():
-            self.left_ns -= nanoseconds
-            if self.left_ns <= 0:
-                self.call = self.build()
+        if nanoseconds < self.least_ns or not is_available():
+            return None
+        if self.call is None:
+            self.call = self.build()
         return self.call
 
 

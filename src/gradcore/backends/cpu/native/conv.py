@@ -109,14 +109,11 @@ def _bias(b: np.ndarray | None, channels: int) -> np.ndarray:
     return np.zeros(channels, np.float32) if b is None else np.ascontiguousarray(b)
 
 
-# Seconds that NumPy's kernels take before the compiled ones have paid for themselves.
-_PAYS_AFTER = 0.0 if is_eager() else 0.05
+# Multiplications from which on the call pays.
+_FEWEST_PRODUCTS = 0 if is_eager() else 1 << 19
 # From this many channels on small images and 3x3 kernels are faster by other methods.
 _MANY_CHANNELS = 96
 _SMALL_IMAGE = 64
-# Neighbouring numbers of a pixel from which on the weight's gradient pays.
-_PIXEL = 16
-_spent = 0.0
 
 
 def is_faster(geometry: Geometry) -> bool:
@@ -124,20 +121,12 @@ def is_faster(geometry: Geometry) -> bool:
     return is_available() and _is_faster(geometry)
 
 
-def pay_now() -> bool:
-    """Whether it is time to compile them."""
-    return _spent >= _PAYS_AFTER
-
-
-def count(seconds: float) -> None:
-    """Note how long NumPy's kernels took where these would be faster."""
-    global _spent
-    _spent += seconds
-
-
 @lru_cache(maxsize=1024)
 def _is_faster(geometry: Geometry) -> bool:
     if len(geometry.size) > 2 or geometry.taps == 1:
+        return False
+    depth = geometry.channels // geometry.groups * geometry.taps
+    if geometry.batch * geometry.outputs * prod(geometry.out) * depth < _FEWEST_PRODUCTS:
         return False
     is_small = prod(geometry.out) <= _SMALL_IMAGE
     is_wide = min(geometry.channels, geometry.outputs) // geometry.groups >= _MANY_CHANNELS
@@ -173,7 +162,7 @@ def conv_input(
 def conv_weight(x: np.ndarray, g: np.ndarray, geometry: Geometry) -> np.ndarray | None:
     """Its adjoint in the weight; None where NumPy's kernels have to compute it."""
     flat = _flat(geometry)
-    if flat.dilation[1] != 1 or geometry.channels // geometry.groups * flat.kernel[1] < _PIXEL:
+    if flat.dilation[1] != 1:
         return None
     x = np.ascontiguousarray(x).reshape(geometry.batch, geometry.channels, *flat.size)
     g = np.ascontiguousarray(g).reshape(geometry.batch, geometry.outputs, *flat.out)

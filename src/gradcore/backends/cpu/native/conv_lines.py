@@ -16,6 +16,7 @@ from functools import cache, cached_property
 import numpy as np
 
 from ..threads import get_num_threads
+from . import team
 from .calls import Call, scratch_memory
 from .loops import Kernel, Pointer
 from .products import Block, lanes, remainders
@@ -24,6 +25,8 @@ from .values import FLOAT32, INT64, Value, maximum, minimum
 _ROWS, _VECTORS = 8, 3
 # float32 numbers of the padded input that a thread works on at once: half of a 2 MB L2 cache.
 _CACHED = 1 << 17
+# Channels times kernel positions at a time: their weights and lines stay in the L1 cache.
+_TAPS = 288
 # On one thread, at worst.
 _PRODUCTS_PER_NS = 60.0
 # What may be read beyond the last position of a line.
@@ -165,7 +168,7 @@ def _clamp(x: Value, high: Value) -> Value:
 _SIZES = (
     "batch channels outputs groups height width out_height out_width stride_y stride_x top left "
     "pitch padded_extra line images rows strips depth taps weight_group weight_row image_step "
-    "channel_step row_step column_step chunk scratch_size"
+    "channel_step row_step column_step scratch_size"
 ).split()
 
 
@@ -179,7 +182,7 @@ def _kernel() -> Call:
     at = {name: kernel.integer_argument() for name in _SIZES}
     width = lanes()
     blocks = [Block(kernel, rows, _VECTORS, width) for rows in remainders(_ROWS)]
-    mine = scratch + kernel.start // at["chunk"] * at["scratch_size"]
+    mine = scratch + kernel.slot * at["scratch_size"]
     lines = mine + at["depth"] * at["line"]
     in_channels = at["channels"] // at["groups"]
     out_channels = at["outputs"] // at["groups"]
@@ -204,12 +207,17 @@ def _kernel() -> Call:
                 with kernel.loop(0, left // block.rows) as _:
                     first = group * out_channels + done.value
                     own = weight + (group * at["weight_group"] + done.value * at["weight_row"])
-                    with kernel.loop(0, positions, block.width) as j:
-                        block.clear()
-                        with kernel.loop(0, at["taps"]) as k:
-                            line, factors = mine + (reads[k] + j), own + weights_at[k]
-                            block.add_products(line, factors, at["weight_row"])
-                        block.store(lines + j, at["line"])
+                    with kernel.loop(0, at["taps"], _TAPS) as tap:
+                        end = minimum(tap + _TAPS, at["taps"])
+                        with kernel.loop(0, positions, block.width) as j:
+                            with kernel.when(tap == 0):
+                                block.clear()
+                            with kernel.when(tap != 0):
+                                block.load(lines + j, at["line"])
+                            with kernel.loop(tap, end) as k:
+                                line, factors = mine + (reads[k] + j), own + weights_at[k]
+                                block.add_products(line, factors, at["weight_row"])
+                            block.store(lines + j, at["line"])
                     with kernel.loop(0, block.rows) as o, kernel.loop(0, images) as n:
                         channel = first + o
                         place = (image + n) * at["image_step"] + channel * at["channel_step"]
@@ -269,9 +277,9 @@ def run(
         lines.batch, lines.channels, lines.outputs, lines.groups, *lines.size, *lines.out,
         *lines.stride, *lines.origin, lines.pitch, lines.extra_rows, lines.line, images, rows,
         -(-lines.out[0] // rows), lines.channels // lines.groups * lines.phases, taps,
-        *weight_steps, *steps, chunk, lines.scratch,
+        *weight_steps, *steps, lines.scratch,
     )  # fmt: skip
-    scratch = scratch_memory(-(-items // chunk) * lines.scratch)
+    scratch = scratch_memory(team.slots() * lines.scratch)
     products = lines.batch * lines.outputs * lines.out[0] * lines.out[1] * taps
     arrays = (x, weight, lines.reads, weights_at, bias, out, scratch)
     _kernel()(arrays, numbers, items, chunk, products / _PRODUCTS_PER_NS)

@@ -1,13 +1,13 @@
 """A pointwise `Program` as one compiled loop over arrays of any strides.
 
 A kernel computes the elements from `start` to `stop`, counted in C order over the common shape:
-``kernel(args, start, stop)``, where `args` holds the addresses of the array objects, the scalars,
-and, unless everything is one line, the lengths and strides of the dimensions.
+``kernel(args, start, stop, slot)``, where `args` holds the addresses of the array objects, the
+scalars, unless everything is one line the lengths and strides of the dimensions, and a word that it
+sets to 1 where it cannot compute the result of some values: then NumPy has to.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -81,6 +81,8 @@ class _Kernel(Function):
         self.plan = plan
         self.layout = layout
         self.operands = [*(operand for _, operand in layout.inputs), *layout.outputs]
+        self.pointers: list[str] = []
+        self.scalars: dict[int, Value] = {}
 
     def assembly(self) -> str:
         """The whole module."""
@@ -91,9 +93,10 @@ class _Kernel(Function):
             self._rows()
         else:
             self._line()
+        self.lines.insert(1, "  %refused = alloca i1\n  store i1 false, ptr %refused")
         body = "\n".join(self.lines)
         return (
-            f"define void @kernel(ptr %args, i64 %start, i64 %stop) {{\n{body}\n}}\n"
+            f"define void @kernel(ptr %args, i64 %start, i64 %stop, i64 %slot) {{\n{body}\n}}\n"
             + "\n".join(sorted(self.declarations))
             + "\n!0 = distinct !{!0, !2}\n!1 = distinct !{}\n"
             + '!2 = !{!"llvm.loop.parallel_accesses", !1}\n'
@@ -133,7 +136,20 @@ class _Kernel(Function):
         ]
         count = self.emit("sub i64 %stop, %start")
         self._loop(pointers, [""] * len(pointers), count, "entry", "done")
+        self._finish()
+
+    def _finish(self) -> None:
+        """Tell in the last argument whether the results are of no use."""
         self.label("done")
+        refused = self.emit("load i1, ptr %refused")
+        self.do(f"br i1 {refused}, label %refuse, label %end")
+        self.label("refuse")
+        words = self.layout.ndim * (len(self.operands) + 1)
+        last = len(self.operands) + len(self.scalars) + words
+        place = self.emit(f"getelementptr i64, ptr %args, i64 {last}")
+        self.do(f"store i64 1, ptr {place}")
+        self.do("br label %end")
+        self.label("end")
         self.do("ret void")
 
     def _moved(self, pointer: str, index: str, stride: str) -> str:
@@ -152,7 +168,7 @@ class _Kernel(Function):
         some = self.emit("icmp slt i64 %start, %stop")
         self.do(f"br i1 {some}, label %row, label %done")
         self.label("row")
-        self.do("%at = phi i64 [ %start, %entry ], [ %end, %row_end ]")
+        self.do("%at = phi i64 [ %start, %entry ], [ %row_stop, %row_end ]")
         column = self.emit(f"srem i64 %at, {lengths[-1]}")
         rest = self.emit(f"sdiv i64 %at, {lengths[-1]}")
         pointers = [
@@ -166,13 +182,12 @@ class _Kernel(Function):
         row = self.emit(f"sub i64 {lengths[-1]}, {column}")
         count = self.emit(f"call i64 @llvm.smin.i64(i64 {left}, i64 {row})")
         self.declarations.add("declare i64 @llvm.smin.i64(i64, i64)")
-        self.do(f"%end = add i64 %at, {count}")
+        self.do(f"%row_stop = add i64 %at, {count}")
         self._loop(pointers, [s[-1] for s in strides], count, "row", "row_end")
         self.label("row_end")
-        more = self.emit("icmp slt i64 %end, %stop")
+        more = self.emit("icmp slt i64 %row_stop, %stop")
         self.do(f"br i1 {more}, label %row, label %done")
-        self.label("done")
-        self.do("ret void")
+        self._finish()
 
     def _loop(
         self, pointers: list[str], strides: list[str], count: str, before: str, after: str
@@ -197,9 +212,18 @@ class _Kernel(Function):
             results, self.layout.outputs, pointers[at:], strides[at:], strict=True
         ):
             self._store(result, operand.dtype, self._element(operand, pointer, stride))
+        self._note_refusals()
         self.do("%next = add nuw nsw i64 %i, 1")
         more = self.emit(f"icmp slt i64 %next, {count}")
         self.do(f"br i1 {more}, label %loop, label %{after}, !llvm.loop !0")
+
+    def _note_refusals(self) -> None:
+        if not self.refusals:
+            return
+        refused = Value(self, self.emit("load i1, ptr %refused"), BOOL)
+        for condition in self.refusals:
+            refused = refused | condition
+        self.do(f"store i1 {refused.text}, ptr %refused")
 
     def _element(self, operand: Operand, pointer: str, stride: str) -> str:
         if operand.step == "unit":
@@ -321,20 +345,14 @@ def runtime_scalars(plan: Plan) -> list[tuple[int, type]]:
     return found
 
 
-def bits_of(number: Any) -> int:
-    """A Python number as the 64 bits that a kernel reads."""
-    if isinstance(number, float):
-        return struct.unpack("q", struct.pack("d", number))[0]
-    return int(number)
-
-
-def assembly(plan: Plan, layout: Layout) -> str:
-    """The LLVM module of a kernel.
+def assembly(plan: Plan, layout: Layout) -> tuple[str, bool]:
+    """The LLVM module of a kernel, and whether it may refuse some values.
 
     Raises:
         Unsupported: a step has no compiled form for its dtypes.
     """
-    return _Kernel(plan, layout).assembly()
+    kernel = _Kernel(plan, layout)
+    return kernel.assembly(), bool(kernel.refusals)
 
 
 def step_of(view: np.ndarray) -> str:

@@ -1,7 +1,7 @@
 """Machine code from LLVM assembly, by llvmlite (extra `fast`).
 
-Compiling an elementwise kernel takes 10 to 25 ms, a convolution 300, importing llvmlite 100: all
-wait until a program has been run often enough to pay for it.
+Compiling an elementwise kernel takes 10 to 25 ms, a convolution 300, importing llvmlite 100; what
+was compiled once is kept for later processes (`object_cache`).
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def is_available() -> bool:
 
 @cache
 def is_eager() -> bool:
-    """Whether programs are compiled when they first run, for arrays of any size.
+    """Whether kernels are used for arrays of any size, where they are slower than NumPy too.
 
-    `GRADCORE_FAST=always` asks for it: the tests run with it too.
+    `GRADCORE_FAST=always` asks for it: the tests run with it.
     """
     return os.environ.get("GRADCORE_FAST") == "always" and is_available()
 
@@ -75,6 +75,7 @@ def _target_machine() -> Any:
     )
 
 
+@cache
 def has_feature(name: str) -> bool:
     """Whether this processor has a feature, by LLVM's name of it."""
     import llvmlite.binding as llvm

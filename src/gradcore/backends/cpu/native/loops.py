@@ -105,7 +105,12 @@ class Variable:
 
 
 class Kernel(Function):
-    """A function ``kernel(arguments, start, stop)`` under construction."""
+    """A function ``kernel(arguments, start, stop, slot)`` under construction.
+
+    Attributes:
+        start, stop: the items to compute.
+        slot: number of the thread, for scratch memory of its own; below `team.slots()`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +119,7 @@ class Kernel(Function):
         self.loops = 0
         self.arguments = 0
         self.start, self.stop = self.integer("%start"), self.integer("%stop")
+        self.slot = self.integer("%slot")
 
     # ------------------------------------------------------------------------ arguments
 
@@ -134,6 +140,12 @@ class Kernel(Function):
     def number_argument(self, dtype: np.dtype) -> Value:
         """A Python float, as `dtype`."""
         return Value(self, self._argument("double"), FLOAT64).to(dtype)
+
+    def scratch(self, dtype: np.dtype, count: int) -> Pointer:
+        """Memory for a few numbers on the stack, on a cache line."""
+        place = f"%{self.name('scratch')}"
+        self.variables.append(f"  {place} = alloca [{count} x {register_type(dtype)}], align 64")
+        return Pointer(self, place, dtype)
 
     # ------------------------------------------------------------------------ control
 
@@ -184,5 +196,5 @@ class Kernel(Function):
         lines = ["entry:", *self.variables, *self.lines, "  ret void"]
         loops = [f"!{n + 3} = distinct !{{!{n + 3}, !2}}" for n in range(self.loops)]
         tail = ["!1 = distinct !{}", '!2 = !{!"llvm.loop.parallel_accesses", !1}', *loops]
-        head = "define void @kernel(ptr %args, i64 %start, i64 %stop) {"
+        head = "define void @kernel(ptr %args, i64 %start, i64 %stop, i64 %slot) {"
         return "\n".join([head, *lines, "}", *sorted(self.declarations), *tail, ""])

@@ -99,6 +99,11 @@ def _logaddexp(x: Value, y: Value) -> Value:
     return maximum(x, y) + maths.log1p(maths.exp(difference))
 
 
+def _logaddexp2(x: Value, y: Value) -> Value:
+    difference = select(x == y, 0.0, -abs(x - y))
+    return maximum(x, y) + maths.log1p(maths.exp2(difference)) * (1 / math.log(2))
+
+
 def _where(condition: Value, x: Value, y: Value) -> Value:
     return select(condition.to(BOOL), x, y)
 
@@ -116,6 +121,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "ceil": _rounding("ceil"),
     "clip": _clip,
     "conjugate": _same,
+    "cos": maths.cos,
     "copysign": _intrinsic("copysign"),
     "deg2rad": lambda x: x * (math.pi / 180),
     "divide": _divide,
@@ -129,8 +135,10 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "expm1": maths.expm1,
     "fabs": _intrinsic("fabs"),
     "floor": _rounding("floor"),
+    "floor_divide": maths.floor_divide,
     "fmax": _fmax,
     "fmin": _fmin,
+    "fmod": maths.fmod,
     "greater": Value.__gt__,
     "greater_equal": Value.__ge__,
     "invert": _integer(Value.__invert__),
@@ -144,6 +152,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "log1p": maths.log1p,
     "log2": maths.log2,
     "logaddexp": _logaddexp,
+    "logaddexp2": _logaddexp2,
     "logical_and": _truth(Value.__and__),
     "logical_not": _truth(Value.__invert__),
     "logical_or": _truth(Value.__or__),
@@ -158,9 +167,11 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "rad2deg": lambda x: x * (180 / math.pi),
     "real": _same,
     "reciprocal": lambda x: _divide(x.coerced(1), x),
+    "remainder": maths.remainder,
     "rint": _rounding("rint"),
     "sign": _sign,
     "signbit": _signbit,
+    "sin": maths.sin,
     "sqrt": _intrinsic("sqrt"),
     "square": lambda x: x * x,
     "subtract": Value.__sub__,

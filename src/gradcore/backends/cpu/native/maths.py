@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import special_coefficients as coefficients
-from .values import FLOAT32, Unsupported, Value, multiply_add, polynomial, select
+from .values import FLOAT32, FLOAT64, Unsupported, Value, multiply_add, polynomial, select
 
 
 class _Format(NamedTuple):
@@ -215,3 +215,72 @@ def erfinv(x: Value) -> Value:
     tail = polynomial(root, coefficients.ERFINV_TAIL_FLOAT32)
     tail = select(w == math.inf, math.inf, tail)
     return x * select(w < 5.0, central, tail)
+
+
+# sin(r) = r + r**3 p(r**2) and cos(r) = 1 - r**2 / 2 + r**4 p(r**2) on [-pi / 4, pi / 4]: the
+# minimax polynomials of the Cephes library (Moshier, 1992), errors below 2**-24.
+_SIN = (-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4)
+_COS = (4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5)
+# Beyond it the multiple of pi / 2 has more bits than what is subtracted in float64.
+_LARGEST_ANGLE = 2.0**28
+
+
+def _sin_of_quarters(x: Value, quarters: int) -> Value:
+    """sin(x + quarters * pi / 2)."""
+    _only_float32(x)
+    x.function.refuse_where(~(abs(x) <= _LARGEST_ANGLE))  # infinities and nan too
+    wide = x.to(FLOAT64)
+    magic = wide.coerced(1.5 * 2.0**52)
+    shifted = multiply_add(wide, 2 / math.pi, magic)
+    k = shifted - magic
+    r = multiply_add(k, -math.pi / 2, wide)
+    r = multiply_add(k, -6.123233995736766e-17, r).to(FLOAT32)  # the rest of pi / 2
+    quadrant = (shifted.bits() + quarters).to(np.dtype(np.int32))
+    square = r * r
+    sine = multiply_add(polynomial(square, _SIN) * square, r, r)
+    cosine = multiply_add(polynomial(square, _COS) * square, square, 1 - square * 0.5)
+    result = select((quadrant & 1) == 0, sine, cosine)
+    return (result.bits() ^ ((quadrant & 2) << 30)).bits()
+
+
+def sin(x: Value) -> Value:
+    """The sine."""
+    return _sin_of_quarters(x, 0)
+
+
+def cos(x: Value) -> Value:
+    """The cosine."""
+    return _sin_of_quarters(x, 1)
+
+
+# A quotient of float32 numbers below it tells in float64 which integer is below it: two of them
+# that are no multiples differ by 2**-24, and 2**29 is 2**-24 / 2**-53.
+_EXACT_QUOTIENT = 2.0**29
+
+
+def _quotient(x: Value, y: Value, rounding: str) -> tuple[Value, Value, Value]:
+    """x and y in float64, and their quotient rounded to an integer."""
+    _only_float32(x)
+    wide, divisor = x.to(FLOAT64), y.to(FLOAT64)
+    quotient = wide / divisor
+    x.function.refuse_where(~((abs(quotient) < _EXACT_QUOTIENT) & (abs(divisor) < math.inf)))
+    return wide, divisor, x.function.call(rounding, quotient)
+
+
+def fmod(x: Value, y: Value) -> Value:
+    """x - trunc(x / y) y, with the sign of x."""
+    wide, divisor, whole = _quotient(x, y, "trunc")
+    rest = multiply_add(-whole, divisor, wide).to(FLOAT32)
+    return x.function.call("copysign", rest, x)
+
+
+def remainder(x: Value, y: Value) -> Value:
+    """x - floor(x / y) y, with the sign of y."""
+    wide, divisor, whole = _quotient(x, y, "floor")
+    rest = multiply_add(-whole, divisor, wide).to(FLOAT32)
+    return select(rest == 0, x.function.call("copysign", rest, y), rest)
+
+
+def floor_divide(x: Value, y: Value) -> Value:
+    """floor(x / y)."""
+    return _quotient(x, y, "floor")[2].to(FLOAT32)

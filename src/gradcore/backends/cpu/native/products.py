@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 from .jit import has_feature
 from .loops import Kernel, Pointer
 from .values import Value
 
 
+@cache
 def lanes() -> int:
     """float32 numbers in the processor's vectors."""
     if has_feature("avx512f"):
@@ -77,15 +81,19 @@ class Block:
 
     def add_products(self, line: Pointer, weights: Pointer, step: Value) -> None:
         """Add ``weights[i * step]`` times the numbers from `line` on to every row i."""
+        self.add_multiples(line, [weights[step * i] for i in range(self.rows)])
+
+    def add_multiples(self, line: Pointer, factors: Sequence[Value]) -> None:
+        """Add ``factors[i]`` times the numbers from `line` on to every row i."""
         kernel, kind = self.kernel, self.type
         fma = f"@llvm.fmuladd.v{self.lanes}f32"
         kernel.declarations.add(f"declare {kind} {fma}({kind}, {kind}, {kind})")
         loaded = [self._load((line + self.lanes * j).text) for j in range(self.vectors)]
-        for i, row in enumerate(self.places):
-            factor = self._everywhere(weights[step * i])
+        for factor, row in zip(factors, self.places, strict=True):
+            everywhere = self._everywhere(factor)
             for vector, place in zip(loaded, row, strict=True):
                 before = kernel.emit(f"load {kind}, ptr {place}")
-                operands = f"{kind} {factor}, {kind} {vector}, {kind} {before}"
+                operands = f"{kind} {everywhere}, {kind} {vector}, {kind} {before}"
                 after = kernel.emit(f"call {kind} {fma}({operands})")
                 kernel.do(f"store {kind} {after}, ptr {place}")
 

@@ -40,7 +40,8 @@ _PAUSE = {"x86_64": _X86_PAUSE, "AMD64": _X86_PAUSE}
 # function, arguments, size, chunk length, number of workers that may help,
 # sched_yield (offsets in words).
 _ASSEMBLY = """
-define internal void @take_chunks(ptr %team, ptr %function, ptr %args, i64 %size, i64 %chunk) {
+define internal void @take_chunks(ptr %team, ptr %function, ptr %args, i64 %size, i64 %chunk,
+                                  i64 %slot) {
 entry:
   %counter = getelementptr i64, ptr %team, i64 16
   br label %take
@@ -53,7 +54,7 @@ work:
   %end = add i64 %start, %chunk
   %inside = icmp slt i64 %end, %size
   %stop = select i1 %inside, i64 %end, i64 %size
-  call void %function(ptr %args, i64 %start, i64 %stop)
+  call void %function(ptr %args, i64 %start, i64 %stop, i64 %slot)
   br label %take
 done:
   ret void
@@ -77,7 +78,7 @@ entry:
   store atomic i64 0, ptr %counter seq_cst, align 8
   store atomic i64 1, ptr %open seq_cst, align 8
   %number = atomicrmw add ptr %team, i64 1 seq_cst
-  call void @take_chunks(ptr %team, ptr %function, ptr %args, i64 %size, i64 %chunk)
+  call void @take_chunks(ptr %team, ptr %function, ptr %args, i64 %size, i64 %chunk, i64 0)
   store atomic i64 0, ptr %open seq_cst, align 8
   br label %wait
 wait:
@@ -93,7 +94,7 @@ define internal i32 @do_nothing() {
 }
 
 ; Watch for jobs newer than %seen and take part; returns the last one seen after a quiet while.
-define i64 @serve(ptr %team, i64 %seen) {
+define i64 @serve(ptr %team, i64 %seen, i64 %slot) {
 entry:
   %open = getelementptr i64, ptr %team, i64 8
   %inside = getelementptr i64, ptr %team, i64 24
@@ -142,7 +143,7 @@ help:
   %args = load ptr, ptr %word1
   %size = load i64, ptr %word2
   %chunk = load i64, ptr %word3
-  call void @take_chunks(ptr %team, ptr %function, ptr %args, i64 %size, i64 %chunk)
+  call void @take_chunks(ptr %team, ptr %function, ptr %args, i64 %size, i64 %chunk, i64 %slot)
   br label %leave
 leave:
   %after = atomicrmw sub ptr %inside, i64 1 seq_cst
@@ -169,7 +170,7 @@ def _functions() -> tuple[Any, Any]:
     run, serve = compile_functions(text.replace("PAUSE", call) + declaration, "run", "serve")
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     run_type = ctypes.CFUNCTYPE(None, pointer, pointer, pointer, word, word, word)
-    return run_type(run), ctypes.CFUNCTYPE(word, pointer, word)(serve)
+    return run_type(run), ctypes.CFUNCTYPE(word, pointer, word, word)(serve)
 
 
 class _Team:
@@ -192,7 +193,7 @@ class _Team:
         while self.started < workers:
             self.started += 1
             try:
-                _Worker(self)
+                _Worker(self, self.started)
             except RuntimeError:  # no thread can be started any more
                 return
         cpu = current_cpu()
@@ -205,8 +206,9 @@ class _Team:
 class _Worker:
     """A daemon thread that is either inside `serve` or asleep."""
 
-    def __init__(self, team: _Team) -> None:
+    def __init__(self, team: _Team, number: int) -> None:
         self.team = team
+        self.number = number
         self.place = Placed()
         self.lock = threading.Lock()
         threading.Thread(target=self._run, name="gradcore-native", daemon=True).start()
@@ -215,7 +217,7 @@ class _Worker:
         self.place.begin()
         team, seen = self.team, 0
         while True:
-            seen = team.serve(team.address, seen)
+            seen = team.serve(team.address, seen, self.number)
             if team.job_number.value != seen:  # it came while this thread waited for the GIL
                 continue
             self.lock.acquire(blocking=False)
@@ -242,11 +244,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_team)
 
 
+def slots() -> int:
+    """How many numbers there are for the threads of a job: the caller has 0, the workers more."""
+    return max(get_num_threads(), _team().started + 1)
+
+
 def run(function: int, args: int, size: int, chunk: int, nanoseconds: float) -> bool:
     """Call the kernel at `function` over chunks of `range(size)`, on several threads.
 
     Args:
-        function: address of ``kernel(args, start, stop)``.
+        function: address of ``kernel(args, start, stop, slot)``.
         args: address of what it reads.
         size: number of items.
         chunk: items per call.

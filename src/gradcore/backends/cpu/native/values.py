@@ -43,11 +43,18 @@ def register_type(dtype: np.dtype) -> str:
 
 
 class Function:
-    """The lines of one LLVM function; names are handed out in order."""
+    """The lines of one LLVM function; names are handed out in order.
+
+    Attributes:
+        lines: its instructions so far.
+        declarations: what it calls.
+        refusals: conditions under which its results are wrong.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.declarations: set[str] = set()
+        self.refusals: list[Value] = []
         self._names = 0
 
     def name(self, stem: str = "v") -> str:
@@ -79,6 +86,10 @@ class Function:
             return Value(self, f"0x{struct.pack('>d', rounded).hex().upper()}", dtype, value)
         text = str(bool(value)).lower() if kind == "i1" else str(int(value))
         return Value(self, text, dtype, value)
+
+    def refuse_where(self, condition: Value) -> None:
+        """Have NumPy compute everything again if `condition` holds for any element."""
+        self.refusals.append(condition)
 
     def integer(self, text: str) -> Value:
         """An int64 that is written as `text`: a name or a number."""
