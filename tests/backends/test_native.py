@@ -49,7 +49,7 @@ FUNCTIONS = {
     "log2": (np.log2, 1e-38, 1e38, 3),
     "log10": (np.log10, 1e-38, 1e38, 3.5),
     "log1p": (np.log1p, -0.999, 1e38, 3),
-    "tanh": (np.tanh, -12, 12, 3),
+    "tanh": (np.tanh, -12, 12, 4.5),
     "sqrt": (np.sqrt, 0, 1e38, 0.51),
     "sin": (np.sin, -1e5, 1e5, 1.5),
     "cos": (np.cos, -1e5, 1e5, 1.5),

@@ -166,10 +166,25 @@ def log1p(x: Value) -> Value:
     return select(u > 0, select(x < math.inf, corrected, x), result)
 
 
+# tanh(x) = x p(x * x) / q(x * x) up to 9.01, from where it is 1 in float32: fitted for the smallest
+# relative error, 2.3e-8.
+_TANH_P = (
+    0.9999999773849834, 0.13374481117465056, 0.003487817617244907, 2.048128037925204e-05,
+    1.3177628720775107e-08,
+)  # fmt: skip
+_TANH_Q = (
+    1.0, 0.46707794955506754, 0.025847414698674222, 0.0003272930272602695, 7.704094470663079e-07,
+)  # fmt: skip
+
+
 def tanh(x: Value) -> Value:
     """The hyperbolic tangent."""
-    t = expm1(abs(x) * -2)
-    return x.function.call("copysign", t / (t + 2), x)
+    if x.dtype != FLOAT32:
+        t = expm1(abs(x) * -2)
+        return x.function.call("copysign", t / (t + 2), x)
+    x = _clamped(x, -9.01, 9.01)
+    square = x * x
+    return _clamped(x * polynomial(square, _TANH_P) / polynomial(square, _TANH_Q), -1.0, 1.0)
 
 
 def expit(x: Value) -> Value:
