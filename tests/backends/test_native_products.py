@@ -74,15 +74,6 @@ def test_linear_layers_of_any_leading_shape():
     assert_close(gemm.linear(np, x, w, b), x @ w.T + b)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("rows", [1, 2, 4])
-def test_linear_layers_of_few_rows(rows, dtype):
-    x, w = normal(rows, 5000, dtype=dtype), normal(90, 5000, seed=1, dtype=dtype)
-    for b in (None, normal(90, seed=2, dtype=dtype)):
-        expected = x @ w.T if b is None else x @ w.T + b
-        assert_close(gemm.linear(np, x, w, b), expected)
-
-
 # ------------------------------------------------------------------------------- attention
 
 SIZES = [(2, 3, 70, 90, 8, 5), (1, 2, 130, 70, 8, 8), (2, 2, 100, 100, 16, 16)]

@@ -28,9 +28,6 @@ _PRODUCTS_PER_NS = {FLOAT32: 60.0, FLOAT64: 30.0}
 # Rows or columns of a part, at least and in multiples of.
 _PART = 48
 
-# Terms of one sum: `row_loops._PIECE` says why.
-_PIECE = 4096
-
 # CBLAS's constants.
 _ROW_MAJOR, AS_IS, TRANSPOSED = 101, 111, 112
 
@@ -223,65 +220,8 @@ def product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.
     return out.reshape(*leading, rows, columns)
 
 
-# Up to this many rows every number of the weight is used so few times that reading it is the work.
-_FEW_ROWS = 4
-# The smallest weight whose reading two threads are worth, and numbers read per nanosecond.
-_SMALLEST_WEIGHT, _READ_PER_NS = 1 << 14, 4.0
-
-
-def _build_few(rows: int, dtype: np.dtype) -> Call:
-    """Items are columns of ``x @ w.T + b`` for `rows` rows of x."""
-    kernel = Kernel()
-    x, w, b, out = (kernel.array(dtype) for _ in range(4))
-    columns, depth, bias_step = (kernel.integer_argument() for _ in range(3))
-    with kernel.loop(kernel.start, kernel.stop) as j:
-        start = select(bias_step != 0, b[j * bias_step], 0.0)
-        totals = [kernel.variable(start) for _ in range(rows)]
-        with kernel.loop(0, depth, _PIECE) as first:
-            end = minimum(first + _PIECE, depth)
-            parts = [kernel.variable(kernel.constant(0, dtype)) for _ in range(rows)]
-            with kernel.loop(first, end) as k:
-                factor = w[j * depth + k]
-                for i, part in enumerate(parts):
-                    part.add(factor * x[depth * i + k])
-            for total, part in zip(totals, parts, strict=True):
-                total.value = total.value + part.value
-        for i, total in enumerate(totals):
-            out[columns * i + j] = total.value
-    return Call(kernel, arrays=4, numbers=3)
-
-
-@cache
-def _few(rows: int, dtype: np.dtype) -> LazyCall:
-    return LazyCall(lambda: _build_few(rows, dtype), 0.0)
-
-
-def _few_rows(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> np.ndarray | None:
-    """`x @ w.T + b` for at most `_FEW_ROWS` rows; None where NumPy has to compute it."""
-    rows, depth = x.shape
-    if not rows or x.dtype not in _PRODUCTS_PER_NS or x.dtype != w.dtype:
-        return None
-    if w.size < _SMALLEST_WEIGHT or not (x.flags.c_contiguous and w.flags.c_contiguous):
-        return None
-    nanoseconds = w.size / _READ_PER_NS
-    call = _few(rows, x.dtype).get(nanoseconds)
-    if call is None:
-        return None
-    columns = len(w)
-    out = np.empty((rows, columns), x.dtype)
-    chunk = -(-columns // (4 * get_num_threads()))
-    numbers = (columns, depth, 0 if b is None else 1)
-    call((x, w, w if b is None else b, out), numbers, columns, chunk, nanoseconds)
-    return out
-
-
 def _declined(result: np.ndarray | None) -> Any:
     return NotImplemented if result is None else result
-
-
-def product_of_rows(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> np.ndarray | None:
-    """`x @ w.T + b`; None where NumPy has to compute it."""
-    return product(x, w.T, b)
 
 
 def matmul(xp: Any, x: np.ndarray, y: np.ndarray) -> Any:
@@ -295,8 +235,7 @@ def linear(xp: Any, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -
         return NotImplemented
     if b is not None and (b.dtype != w.dtype or not b.flags.c_contiguous or not b.ndim):
         return NotImplemented
-    flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    result = (_few_rows if len(flat) <= _FEW_ROWS else product_of_rows)(flat, w, b)
+    result = product(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), w.T, b)
     return NotImplemented if result is None else result.reshape(*x.shape[:-1], w.shape[0])
 
 
