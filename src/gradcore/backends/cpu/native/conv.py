@@ -110,7 +110,7 @@ def _bias(b: np.ndarray | None, channels: int) -> np.ndarray:
 
 
 # Multiplications from which on the call pays.
-_FEWEST_PRODUCTS = 0 if is_eager() else 1 << 19
+_FEWEST_PRODUCTS = 0 if is_eager() else 1 << 15
 # From this many channels on small images and 3x3 kernels are faster by other methods.
 _MANY_CHANNELS = 96
 _SMALL_IMAGE = 64
