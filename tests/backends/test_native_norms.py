@@ -7,9 +7,12 @@ import pytest
 
 import gradcore
 from gradcore.backends.cpu import native, normalization
-from gradcore.backends.cpu.native import calls, norms, row_loops
+from gradcore.backends.cpu.native import norms, row_loops
 
-pytestmark = pytest.mark.skipif(not native.is_available(), reason="llvmlite is not installed")
+pytestmark = [
+    pytest.mark.skipif(not native.is_available(), reason="llvmlite is not installed"),
+    pytest.mark.usefixtures("compile_at_once"),
+]
 
 # shape, axes, param_shape
 CASES = {
@@ -32,29 +35,6 @@ CASES = {
 by_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 by_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 TOLERANCE = {"float32": 1e-6, "float64": 2e-15}
-
-
-def get_at_once(lazy, nanoseconds):
-    if lazy.call is None:
-        lazy.call = lazy.build()
-    return lazy.call
-
-
-@pytest.fixture(autouse=True)
-def compile_at_once(monkeypatch):
-    monkeypatch.setattr(calls.LazyCall, "get", get_at_once)
-    with np.errstate(all="ignore"):
-        yield
-
-
-@pytest.fixture(params=[1, 3])
-def threads(request, monkeypatch):
-    """One thread, or three that share also what is too small to be worth it."""
-    before = gradcore.get_num_threads()
-    gradcore.set_num_threads(request.param)
-    monkeypatch.setattr(row_loops, "_SHARED_FROM_NS", 0.0)
-    yield request.param
-    gradcore.set_num_threads(before)
 
 
 def operands(case, dtype, offset=3.0):

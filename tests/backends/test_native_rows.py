@@ -5,40 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import gradcore
 from gradcore.backends.cpu import block_reduce, native, nll, softmax
-from gradcore.backends.cpu.native import calls, row_loops, rows
+from gradcore.backends.cpu.native import rows
 from gradcore.ops import loss as generic
 
-pytestmark = pytest.mark.skipif(not native.is_available(), reason="llvmlite is not installed")
+pytestmark = [
+    pytest.mark.skipif(not native.is_available(), reason="llvmlite is not installed"),
+    pytest.mark.usefixtures("compile_at_once"),
+]
 
 SHAPES = [(7,), (5, 1), (128, 10), (9, 20, 80), (30, 101), (64, 1000), (2, 10_003)]
 by_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 by_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 TOLERANCE = {"float32": 1e-6, "float64": 2e-15}
-
-
-def get_at_once(lazy, nanoseconds):
-    if lazy.call is None:
-        lazy.call = lazy.build()
-    return lazy.call
-
-
-@pytest.fixture(autouse=True)
-def compile_at_once(monkeypatch):
-    monkeypatch.setattr(calls.LazyCall, "get", get_at_once)
-    with np.errstate(all="ignore"):
-        yield
-
-
-@pytest.fixture(params=[1, 3])
-def threads(request, monkeypatch):
-    """One thread, or three that share also what is too small to be worth it."""
-    before = gradcore.get_num_threads()
-    gradcore.set_num_threads(request.param)
-    monkeypatch.setattr(row_loops, "_SHARED_FROM_NS", 0.0)
-    yield request.param
-    gradcore.set_num_threads(before)
 
 
 def numbers(shape, dtype="float32", seed=0):

@@ -1,9 +1,13 @@
 """Compiled CPU kernels, with the extra `fast` (llvmlite); without it NumPy does everything.
 
 `fill` computes a pointwise program with a kernel that is compiled for it: one pass over memory
-and no temporaries, on threads that need no GIL. Modules: `values` and `maths` write LLVM assembly
-as mathematics, `lowering` knows what every instruction becomes, `elementwise` builds the loops,
-`jit` compiles them, `team` runs them on several threads.
+and no temporaries, on threads that need no GIL. `OVERRIDES` has kernels for whole operations.
+
+Read `values` (LLVM assembly as mathematics), `maths` (exp, log ...) and `loops` (arrays, variables,
+loops) first. `lowering` and `elementwise` make loops of programs; `products` has the inner loop of
+`conv_lines`, `conv_weights` and `recurrent`, `gemm` calls the BLAS, `row_loops` serves softmax,
+norms and attention. `jit` compiles, `object_cache` keeps machine code, `team` runs kernels on
+several threads, and `calls` brings all that together.
 """
 
 from __future__ import annotations
@@ -17,7 +21,22 @@ import numpy as np
 from .. import layout, memory
 from ..pointwise_plan import Plan
 from ..threads import get_num_threads, is_inside_parallel_for
-from . import attention, conv, elementwise, gemm, moments, norms, optim, pool, recurrent, rows, team
+from . import (
+    attention,
+    conv,
+    elementwise,
+    gemm,
+    indexing,
+    moments,
+    norms,
+    optim,
+    pool,
+    recurrent,
+    rows,
+    sample,
+    scans,
+    team,
+)
 from .calls import KERNEL_TYPE, bits_of
 from .jit import compile_functions, is_available, is_eager
 from .values import Unsupported
@@ -29,11 +48,14 @@ __all__ = ["OVERRIDES", "UPDATES", "conv", "fill", "is_available", "is_eager", "
 OVERRIDES: dict[str, Callable[..., Any]] = {
     **attention.OVERRIDES,
     **gemm.OVERRIDES,
+    **indexing.OVERRIDES,
     **moments.OVERRIDES,
     **norms.OVERRIDES,
     **pool.OVERRIDES,
     **recurrent.OVERRIDES,
     **rows.OVERRIDES,
+    **sample.OVERRIDES,
+    **scans.OVERRIDES,
 }
 
 # Name -> fused update of many arrays in place, tried before NumPy's; False declines.

@@ -16,6 +16,7 @@ import numpy as np
 from ...program import Operand as ProgramOperand
 from ..pointwise_plan import Plan
 from .jit import DATA_OFFSET, has_feature
+from .loops import storage_type
 from .lowering import LOWERINGS
 from .values import (
     BOOL,
@@ -63,14 +64,6 @@ class Layout(NamedTuple):
     inputs: tuple[tuple[int, Operand], ...]
     outputs: tuple[Operand, ...]
     ndim: int
-
-
-def _storage_type(dtype: np.dtype) -> str:
-    if dtype.name == "bfloat16":
-        return "i16"
-    if dtype == np.float16:
-        return "half"
-    return "i8" if dtype == BOOL else register_type(dtype)
 
 
 class _Kernel(Function):
@@ -227,7 +220,7 @@ class _Kernel(Function):
 
     def _element(self, operand: Operand, pointer: str, stride: str) -> str:
         if operand.step == "unit":
-            kind = _storage_type(operand.dtype)
+            kind = storage_type(operand.dtype)
             return self.emit(f"getelementptr inbounds {kind}, ptr {pointer}, i64 %i")
         return self._moved(pointer, "%i", stride)
 
@@ -235,7 +228,7 @@ class _Kernel(Function):
 
     def _loaded(self, dtype: np.dtype, address: str) -> Value:
         """An element in a register; 16-bit floats become float32."""
-        kind = _storage_type(dtype)
+        kind = storage_type(dtype)
         text = self.emit(f"load {kind}, ptr {address}, {_PARALLEL}")
         if dtype == BOOL:
             return Value(self, self.emit(f"icmp ne i8 {text}, 0"), BOOL)
@@ -249,7 +242,7 @@ class _Kernel(Function):
         return Value(self, text, dtype)
 
     def _store(self, value: Value, dtype: np.dtype, address: str) -> None:
-        kind = _storage_type(dtype)
+        kind = storage_type(dtype)
         if kind == "half":
             value = value.to(FLOAT32)
             text = self.emit(f"fptrunc float {value.text} to half")
