@@ -115,6 +115,18 @@ def test_batch_norm_by_given_statistics(shape, with_parameters):
     np.testing.assert_array_equal(given, out)
 
 
+@pytest.mark.parametrize("shape", [(700, 6), (5, 40, 3, 3), (8, 3, 90, 9)], ids=str)
+def test_gradients_of_parameters_with_given_statistics(shape):
+    x, y = RNG.standard_normal((2, *shape)).astype("f")
+    mean = RNG.standard_normal(shape[1]).astype("f")
+    var = RNG.random(shape[1]).astype("f") + np.float32(0.1)
+    found = normalization.batch_norm_fixed_sums(np, y, x, mean, var, eps=1e-3)
+    body = OPS["batch_norm_fixed_sums"].body
+    assert_close(found, body(np, *as_float64(y, x, mean, var), eps=1e-3), "f")
+    given = normalization.batch_norm_fixed_sums(np, y, np.asfortranarray(x), mean, var, eps=1e-3)
+    np.testing.assert_array_equal(given, found)
+
+
 def test_what_does_not_fit_is_declined():
     x = RNG.standard_normal((3, 4, 5)).astype("f")
     by_last = {"axes": (2,), "param_shape": (1, 1, 5), "eps": 1e-5}

@@ -144,6 +144,18 @@ def test_given_statistics(shape, dtype, threads):
         assert_close([found], [expected], scale=2)
 
 
+@by_dtype
+@pytest.mark.parametrize("shape", [(5, 7, 70), (6, 4, 9, 20)], ids=str)
+def test_gradients_of_parameters_with_given_statistics(shape, dtype, threads):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, *shape)).astype(dtype)
+    mean, var = rng.uniform(0.5, 2, (2, shape[1])).astype(dtype)
+    found = norms.batch_norm_fixed_sums(np, y, x, mean, var, eps=1e-5)
+    expected = normalization.batch_norm_fixed_sums(np, *wide(y, x, mean, var), eps=1e-5)
+    assert [a.dtype for a in found] == [dtype, dtype]
+    assert_close(found, expected, scale=2)
+
+
 def test_declines_what_it_does_not_cover():
     x = np.ones((4, 3, 5), "float32")
     options = {"axes": (1,), "param_shape": (1, 3, 1), "eps": 1e-5}
@@ -153,3 +165,6 @@ def test_declines_what_it_does_not_cover():
     assert norms.normalize(np, x, np.ones(5), **options) is NotImplemented
     assert norms.normalize(np, x[:0], **options) is NotImplemented
     assert norms.batch_norm_fixed(np, x, np.ones(3), np.ones(3), eps=0.0) is NotImplemented
+    stats = np.ones(3, "float32")
+    short = norms.batch_norm_fixed_sums(np, x, x, stats, stats, eps=0.0)
+    assert short is NotImplemented

@@ -10,8 +10,8 @@ from gradcore.backends.cpu.native import calls, scans
 
 pytestmark = pytest.mark.skipif(not native.is_available(), reason="llvmlite is not installed")
 
-SHAPES = [(1,), (7,), (3, 5), (4, 64), (9, 130), (2, 3, 40), (1, 70001), (5, 5000)]
-ROWS = [shape for shape in SHAPES if shape[-1] >= 32]
+SHAPES = [(1,), (7,), (3, 5), (4, 64), (9, 130), (2, 3, 40), (1, 70001), (32000,), (5, 5000)]
+ROWS = [shape for shape in SHAPES if shape[-1] >= 40]
 ODD = [np.nan, np.inf, -np.inf, 0.0, -0.0]
 
 
@@ -105,8 +105,9 @@ def test_reductions(name, dtype, shape, keepdims):
             x = numbers(shape, dtype, odd=odd)
             if name == "prod" and not odd:
                 x = 1 + x / 1000
-            found = scans.OVERRIDES[name](np, x, axes=axes, keepdims=keepdims)
-            expected = reduce.OVERRIDES[name](np, x, axes=axes, keepdims=keepdims)
+            with np.errstate(all="ignore"):
+                found = scans.OVERRIDES[name](np, x, axes=axes, keepdims=keepdims)
+                expected = reduce.OVERRIDES[name](np, x, axes=axes, keepdims=keepdims)
             for a, b in zip(np.atleast_1d(found), np.atleast_1d(expected), strict=True):
                 assert (a.dtype, a.shape) == (b.dtype, b.shape)
                 np.testing.assert_allclose(a, b, rtol=0 if name != "prod" else 2e-5)
