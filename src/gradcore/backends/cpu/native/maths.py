@@ -313,3 +313,57 @@ def remainder(x: Value, y: Value) -> Value:
 def floor_divide(x: Value, y: Value) -> Value:
     """floor(x / y)."""
     return _quotient(x, y, "floor")[2].to(FLOAT32)
+
+
+# sin(t) / t in t**2; up to pi / 2 the term that follows is below 2**-60.
+_SIN_SERIES = tuple((-1) ** n / math.factorial(2 * n + 1) for n in range(11))
+
+
+def _sin_of_pi_times(x: Value) -> Value:
+    """sin(pi x) of float64 in [-1/2, 1/2]."""
+    angle = x * math.pi
+    return polynomial(angle * angle, _SIN_SERIES) * angle
+
+
+def _fraction(x: Value) -> Value:
+    """The distance of float32 from the nearest integer, in float64."""
+    return (x - x.function.call("rint", x)).to(FLOAT64)
+
+
+def lgamma(x: Value) -> Value:
+    """log |gamma(x)|, as `special_float32.lgamma`."""
+    _only_float32(x)
+    size = abs(x).to(FLOAT64)
+    z = size + 8
+    w = size * (size + 7)
+    product = w * (w + 6) * (w + 10) * (w + 12)
+    # lgamma(-m) = log(pi / |m sin(pi m)|) - lgamma(m): one logarithm with the product's
+    reflected = product * (math.pi / (size * _sin_of_pi_times(abs(_fraction(x)))))
+    inverse = 1 / z
+    series = polynomial(inverse * inverse, coefficients.STIRLING) * inverse
+    series = series - z + 0.5 * math.log(2 * math.pi) + (z - 0.5) * log(z)
+    result = series - log(select(x < 0, reflected, product))
+    # Rounded to 2**-46, so that lgamma(1) and lgamma(2) are 0.
+    result = (select(x < 0, -result, result) + 64) - 64
+    return select(abs(x) == math.inf, math.inf, result.to(FLOAT32))
+
+
+def digamma(x: Value) -> Value:
+    """The derivative of lgamma, as `special_float32.digamma`."""
+    _only_float32(x)
+    wide = x.to(FLOAT64)
+    positive = select(x < 0, 1 - wide, wide)
+    # The reciprocals from x to x + 5, with w = x (x + 5).
+    w = positive * (positive + 5)
+    reciprocals = polynomial(w, (24.0, 20.0, 3.0)) * (positive * 2 + 5) / (w * (w + 4) * (w + 6))
+    z = positive + 6
+    inverse = 1 / z
+    square = inverse * inverse
+    series = polynomial(square, coefficients.DIGAMMA[:4]) * square
+    result = log(z) - reciprocals - series - inverse * 0.5
+    # digamma(x) = digamma(1 - x) - pi / tan(pi x)
+    fraction = _fraction(x)
+    sine, cosine = _sin_of_pi_times(fraction), _sin_of_pi_times(0.5 - abs(fraction))
+    reflected = select(sine == 0, math.nan, result - cosine * math.pi / sine)
+    result = select(x < 0, reflected, result).to(FLOAT32)
+    return select(x == math.inf, math.inf, result)
