@@ -320,7 +320,8 @@ def avg_pool(
     out_size = pool.pooled_size(size, kernel, stride, padding, ones, ceil_mode)
     out = empty((*x.shape[:2], *out_size), x.dtype)
     work = out.size * prod(kernel)
-    call = _avg_pool(x.dtype, _pair(kernel, 1), stride[-1]).get(work * _NUMPY_NS / 2 + _NUMPY_CALLS_NS)
+    lazy = _avg_pool(x.dtype, _pair(kernel, 1), stride[-1])
+    call = lazy.get(work * _NUMPY_NS / 2 + _NUMPY_CALLS_NS)
     if call is None or not out.size:
         return NotImplemented
     by = pool.divisor_of(
@@ -350,7 +351,8 @@ def avg_pool_backward(
         return NotImplemented
     out_size, ones = g.shape[2:], (1,) * len(kernel)
     work = g.size * prod(kernel)
-    call = _avg_pool_backward(g.dtype, _pair(kernel, 1), stride[-1]).get(work * _NUMPY_NS + _NUMPY_CALLS_NS)
+    lazy = _avg_pool_backward(g.dtype, _pair(kernel, 1), stride[-1])
+    call = lazy.get(work * _NUMPY_NS + _NUMPY_CALLS_NS)
     if call is None:
         return NotImplemented
     by = pool.divisor_of(
