@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from op_table import Row
@@ -25,6 +27,11 @@ def integer_power(x, y):
     pairs = zip(x.tolist(), y.tolist(), strict=True)
     result = [a**b if b >= 0 else int(float(a) ** b) for a, b in pairs]
     return np.array(result, x.dtype)
+
+
+def repeated(*shape):
+    """The same numbers at each call."""
+    return lambda rng: np.linspace(0, 1, math.prod(shape)).reshape(shape)
 
 
 def bases(rng):
@@ -52,6 +59,8 @@ ROWS = [
     Row(op="nan_to_num", inputs=((3, 4),), reference=nan_to_num,
         params=[{"nan": 0.5, "posinf": 2.0, "neginf": -3.0}],
         extremes=(np.nan, np.inf, -np.inf, 1.0)),
+    Row(op="equal", inputs=((3, 4), (3, 4)), reference=np.array_equal, order=0),
+    Row(op="equal", inputs=(repeated(40, 90), repeated(40, 90)), reference=np.array_equal, order=0),
     Row(op="pow_integers", inputs=(bases, exponents), reference=integer_power, order=0),
     Row(op="trunc_divide_integers", inputs=((3, 4), (4,)), domain=((-30, 30), (1, 7)),
         dtypes=INTEGERS, order=0, reference=trunc_divide),

@@ -44,5 +44,7 @@ ROWS = [
     Row(op="embedding", inputs=((6, 4), rows), params=OPTIONS, reference=embedding, order=0,
         exact=True),
     Row(op="embedding_backward", inputs=((3, 3, 4), rows), params=SIZED, reference=backward),
+    Row(op="one_hot", inputs=(rows,), params=[{"classes": 6}], order=0, exact=True,
+        reference=lambda x, classes: np.eye(classes, dtype=x.dtype)[x]),
     Row(op="embedding_factors", inputs=((3, 3, 4), rows), params=SIZED, reference=scaled),
 ]  # fmt: skip

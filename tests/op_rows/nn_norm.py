@@ -72,6 +72,11 @@ def fixed(x, mean, var, weight=None, bias=None, *, eps):
     return out if bias is None else out + bias.reshape(shape)
 
 
+def fixed_sums(y, x, mean, var, eps):
+    axes = (0, *range(2, x.ndim))
+    return (y * fixed(x, mean, var, eps=eps)).sum(axes), y.sum(axes)
+
+
 def plain(name):
     """A call without weight and bias."""
     return lambda gc, x, **params: OPS[name](x, None, None, **params)
@@ -105,6 +110,9 @@ ROWS = [
     Row(op="batch_norm_fixed", inputs=(PLANES, (3,), (3,), (3,), (3,)), params=[{"eps": 1e-5}],
         reference=wide(fixed), domain=POSITIVE, differentiable=(True, False, False, True, True),
         big=((32, 3, 40, 40), (3,), (3,), (3,), (3,))),
+    Row(op="batch_norm_fixed_sums", inputs=(PLANES, PLANES, (3,), (3,)), params=[{"eps": 1e-5}],
+        reference=wide(fixed_sums), domain=[(-2, 2), (-2, 2), (-2, 2), (0.5, 2)], order=0,
+        big=((32, 3, 40, 40), (32, 3, 40, 40), (3,), (3,))),
     Row(op="running_average", inputs=((3,), (1, 3, 1)), order=0,
         params=[{"momentum": 0.1, "factor": 1.25}],
         reference=wide(lambda held, new, momentum, factor:

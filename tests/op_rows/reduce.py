@@ -96,6 +96,8 @@ ROWS = [
         complex=True),
     Row(op="logsumexp", inputs=((),), reference=reducing(logsumexp), params=[CASES[0]],
         edges=EMPTY),
+    Row(op="scaled_exp", inputs=SHAPE * 3, complex=True,
+        reference=lambda x, y, scale: np.exp(x - y) * scale),
     Row(op="any", inputs=SHAPE, big=BIG, order=0, params=CASES, domain=(0, 1),
         reference=lambda x, axes, keepdims: np.any(x, axis=axes, keepdims=keepdims),
         dtypes=("bool", "float32", "int64", "uint8")),

@@ -74,3 +74,11 @@ def _factors_grad(g, indices, rows, padding_idx, scale_grad_by_freq):
 embedding.vjp(weight=_embedding_grad)
 embedding_backward.vjp(y=_embedding_second)
 embedding_factors.vjp(y=_factors_grad)
+
+
+@op(name="one_hot", differentiable=())
+def one_hot_op(xp, indices, *, classes):
+    """Zeros with 1 at each index along a new last dimension; the indices are all in range."""
+    out = xp.zeros((indices.size, classes), dtype=indices.dtype)
+    out[xp.arange(indices.size), indices.reshape(-1)] = 1
+    return out.reshape((*indices.shape, classes))

@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from .op import Op, op
+from .pointwise import mul
 from .shape import sum_to
+from .sharing import is_recording, one_of
 
 
 def _wide(x: Any) -> Any:
@@ -183,24 +186,40 @@ def batch_norm_fixed(xp, x, mean, var, weight=None, bias=None, *, eps):
     return out.astype(x.dtype, copy=False)
 
 
-def _fixed_x(g, x, var, weight, eps):
+def _fixed_x(g, var, weight, eps):
     scale = (var + eps) ** -0.5
     if weight is not None:
         scale = scale * weight
-    return g * scale.reshape(_channel_shape(x))
+    return mul(g, scale.reshape(_channel_shape(g)))
 
 
-def _fixed_weight(g, x, mean, var, eps):
+@op(outputs=2, differentiable=())
+def batch_norm_fixed_sums(xp, y, x, mean, var, *, eps):
+    """The gradients of weight and bias of :func:`batch_norm_fixed` from that of its result."""
+    shape, axes = _channel_shape(x), (0, *range(2, x.ndim))
+    work, grad = _wide(x), _wide(y)
+    products = (grad * (work - mean.reshape(shape))).sum(axis=axes) / xp.sqrt(var + eps)
+    return products.astype(y.dtype, copy=False), grad.sum(axis=axes).astype(y.dtype, copy=False)
+
+
+def _fixed_sums(g, x, mean, var, eps):
+    if not is_recording():
+        sums = batch_norm_fixed_sums(g, x, mean, var, eps=eps)
+        return dict(zip(("weight", "bias"), sums, strict=True))
     shape = _channel_shape(x)
     product = g * (x - mean.reshape(shape)) * ((var + eps) ** -0.5).reshape(shape)
-    return sum_to(product, shape=shape).reshape((x.shape[1],))
+    sums = (sum_to(term, shape=shape).reshape((x.shape[1],)) for term in (product, g))
+    return dict(zip(("weight", "bias"), sums, strict=True))
 
 
-def _fixed_bias(g):
-    return sum_to(g, shape=_channel_shape(g)).reshape((g.shape[1],))
+def _fixed_rule(name: str) -> Callable[..., Any]:
+    def rule(g, x, mean, var, eps):
+        return one_of(name, (g, x), lambda: _fixed_sums(g, x, mean, var, eps))
+
+    return rule
 
 
-batch_norm_fixed.vjp(x=_fixed_x, weight=_fixed_weight, bias=_fixed_bias)
+batch_norm_fixed.vjp(x=_fixed_x, weight=_fixed_rule("weight"), bias=_fixed_rule("bias"))
 
 
 @op

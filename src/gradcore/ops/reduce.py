@@ -228,11 +228,25 @@ def logsumexp_op(xp, x, *, axes, keepdims):
     return (xp.log(total) + largest).astype(x.dtype, copy=False)
 
 
-logsumexp_op.vjp(
-    x=lambda g, x, out, x_shape, axes, keepdims: (
-        restored(g, x_shape, axes, keepdims) * conj(exp(x - restored(out, x_shape, axes, keepdims)))
-    )
+@op(pointwise=True)
+def scaled_exp(xp, x, y, scale):
+    """``exp(x - y) * scale``; one pass over x where y and scale belong to its rows."""
+    return xp.exp(x - y) * scale
+
+
+scaled_exp.vjp(
+    x=lambda g, out: g * conj(out),
+    y=lambda g, out: -(g * conj(out)),
+    scale=lambda g, x, y: g * conj(exp(x - y)),
 )
+
+
+def _logsumexp_grad(g, x, out, x_shape, axes, keepdims):
+    out, g = (restored(value, x_shape, axes, keepdims) for value in (out, g))
+    return scaled_exp(conj(x), conj(out), g)
+
+
+logsumexp_op.vjp(x=_logsumexp_grad)
 
 
 @reduction()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from .loss import scaled_difference
 from .op import Op, op
 from .pointwise import where
 from .reduce import mean_op, named
@@ -47,11 +48,11 @@ def std_mean_op(xp, x, *, axes, correction, keepdims):
 
 
 def _var_grad(g0, x, x_shape, axes, correction, keepdims):
-    distance = x - mean_op(x, axes=axes, keepdims=True)
+    mean = mean_op(x, axes=axes, keepdims=True)
     degrees = _degrees(x_shape, axes, correction)
     # PyTorch gives nan for a single element: 0 * inf.
     scale = 2 / degrees if degrees else float("inf")
-    return restored(g0, x_shape, axes, keepdims) * (distance * scale)
+    return scaled_difference(x, mean, restored(g0, x_shape, axes, keepdims) * scale)
 
 
 def _std_grad(g0, x, out0, x_shape, axes, correction, keepdims):

@@ -335,10 +335,30 @@ def batch_norm_fixed(xp, x, mean, var, weight=None, bias=None, *, eps):
     return out.reshape(x.shape)
 
 
+def batch_norm_fixed_sums(xp, y, x, mean, var, *, eps):
+    """The gradients of weight and bias of `batch_norm_fixed`, block by block."""
+    if not x.size or not _is_plain(y, x, mean, var):
+        return NotImplemented
+    layout = _Columns(x.shape)
+    g, x = (np.ascontiguousarray(array).reshape(layout.shape) for array in (y, x))
+    grad_weight = np.empty(len(mean), x.dtype)
+
+    def work(channels: slice) -> None:
+        gradient = g[:, channels]
+        with _scratch(gradient.shape, x.dtype) as block:
+            np.subtract(x[:, channels], layout.meet(mean[channels]), block)
+            grad_weight[channels] = layout.products(gradient, block)
+
+    layout.run(work)
+    grad_weight /= np.sqrt(var + x.dtype.type(eps))
+    return grad_weight, layout.sums(g)
+
+
 OVERRIDES: dict[str, Callable[..., Any]] = {
     "batch_norm": normalize,
     "batch_norm_backward": normalize_backward,
     "batch_norm_fixed": batch_norm_fixed,
+    "batch_norm_fixed_sums": batch_norm_fixed_sums,
     "layer_norm": normalize,
     "layer_norm_backward": normalize_backward,
 }

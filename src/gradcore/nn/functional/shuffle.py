@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from ...ops.embedding import one_hot_op
+from ...ops.extrema import aminmax_op
 from ...ops.operand import require_tensor
-from ...ops.registry import FUNCTIONS
 
 
 def _check_planes(name: str, input: Any) -> None:
@@ -102,21 +105,19 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
             [1, 0, 0]])
     """
     require_tensor("one_hot", "self", tensor)
-    if tensor._array.dtype.name != "int64":
+    if tensor._array.dtype != np.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return tensor.new_zeros((*tensor.shape, num_classes))
-    if int(tensor.min()) < 0:
+    low, high = (int(x.item()) for x in aminmax_op(tensor, axes=None, keepdims=False))
+    if low < 0:
         raise RuntimeError("Class values must be non-negative.")
     if num_classes == -1:
-        num_classes = int(tensor.max()) + 1
+        num_classes = high + 1
     elif num_classes < 1:
         raise RuntimeError("num_classes should be positive")
-    elif int(tensor.max()) >= num_classes:
+    elif high >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    zeros = FUNCTIONS["zeros"](
-        (*tensor.shape, num_classes), dtype=tensor.dtype, device=tensor.device
-    )
-    return zeros.scatter(-1, tensor.unsqueeze(-1), 1)
+    return one_hot_op(tensor, classes=num_classes)

@@ -51,6 +51,53 @@ def build_forward(dtype: np.dtype) -> Call:
     return Call(kernel, arrays=6, numbers=4)
 
 
+def _channel_sums(
+    kernel: RowKernel,
+    batch: Value,
+    starts: tuple[Value, Value],
+    length: Value,
+    arrays: tuple[Pointer, Pointer],
+    mean: Value,
+) -> tuple[Value, Value]:
+    """The sums of `y * (x - mean)` and of y over a channel, as float64.
+
+    Args:
+        kernel: what they become part of.
+        batch: runs of the channel.
+        starts: where the first of them starts, and how far the next one is.
+        length: of a run.
+        arrays: y and x.
+        mean: of the channel.
+    """
+    y, x = arrays
+    first, step = starts
+    products, total = (kernel.variable(kernel.constant(0, FLOAT64)) for _ in range(2))
+    with kernel.loop(0, batch) as n:
+        at = first + n * step
+        product, part = product_sums(kernel, length, y + at, x + at, mean)
+        products.value = products.value + product
+        total.value = total.value + part
+    return products.value, total.value
+
+
+def build_fixed_sums(dtype: np.dtype) -> Call:
+    """The gradients of weight and bias where the statistics are given.
+
+    Arrays: y, x, means, variances, sums (2, channels); numbers: eps, batch, channels, length.
+    """
+    kernel = RowKernel()
+    y, x, means, variances, weights = (kernel.array(dtype) for _ in range(5))
+    eps = kernel.number_argument(dtype)
+    batch, channels, length = (kernel.integer_argument() for _ in range(3))
+    biases = weights + channels
+    with kernel.loop(kernel.start, kernel.stop) as c:
+        starts = c * length, channels * length
+        product, total = _channel_sums(kernel, batch, starts, length, (y, x), means[c])
+        weights[c] = product * unit_scale(variances[c], eps).to(FLOAT64)
+        biases[c] = total
+    return Call(kernel, arrays=5, numbers=4)
+
+
 def build_backward(dtype: np.dtype) -> Call:
     """Arrays: y, x, weight, means, variances, out, sums (2, channels): the gradients of weight and
     bias; numbers: eps, batch, channels, length.
@@ -62,16 +109,11 @@ def build_backward(dtype: np.dtype) -> Call:
     biases, one = weights + channels, kernel.constant(1, dtype)
     with kernel.loop(kernel.start, kernel.stop) as c:
         mean, scale = means[c], unit_scale(variances[c], eps)
-        products, total = (kernel.variable(kernel.constant(0, FLOAT64)) for _ in range(2))
-        with kernel.loop(0, batch) as n:
-            at = (n * channels + c) * length
-            product, part = product_sums(kernel, length, y + at, x + at, mean)
-            products.value = products.value + product
-            total.value = total.value + part
-        weights[c] = products.value * scale.to(FLOAT64)
-        biases[c] = total.value
+        starts = c * length, channels * length
+        product, total = _channel_sums(kernel, batch, starts, length, (y, x), mean)
+        weights[c], biases[c] = product * scale.to(FLOAT64), total
         count = (batch * length).to(FLOAT64)
-        slope, level = slope_and_level(products.value, total.value, count, scale)
+        slope, level = slope_and_level(product, total, count, scale)
         numbers = one, mean, level, slope, scale * weight[c]
         with kernel.loop(0, batch) as n:
             at = (n * channels + c) * length

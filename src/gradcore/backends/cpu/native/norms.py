@@ -41,6 +41,7 @@ _COLUMNS = (
     by_dtype(norm_columns.build_columns_backward),
 )
 _FIXED = by_dtype(norm_columns.build_fixed)
+_FIXED_SUMS = by_dtype(norm_columns.build_fixed_sums)
 _FIXED_COLUMNS = by_dtype(norm_columns.build_columns_fixed)
 
 
@@ -241,10 +242,29 @@ def batch_norm_fixed(xp, x, mean, var, weight=None, bias=None, *, eps):
     return out
 
 
+def batch_norm_fixed_sums(xp, y, x, mean, var, *, eps):
+    """The gradients of weight and bias of `batch_norm_fixed`, of long runs."""
+    if not _fits(x, y, mean, var):
+        return NotImplemented
+    batch, channels = x.shape[:2]
+    length = x.size // (batch * channels)
+    if length < _SHORT:
+        return NotImplemented
+    call = _FIXED_SUMS[x.dtype.char].get(NUMPY_CALL_NS + x.size * _NUMPY_NS)
+    if call is None:
+        return NotImplemented
+    sums = np.empty((2, channels), x.dtype)
+    arrays = (_dense(y), _dense(x), _dense(mean), _dense(var), sums)
+    numbers = bits_of(float(eps)), batch, channels, length
+    start(call, arrays, numbers, channels, x.size * _FORWARD_NS)
+    return sums[0], sums[1]
+
+
 OVERRIDES: dict[str, Callable[..., Any]] = {
     "batch_norm": normalize,
     "batch_norm_backward": normalize_backward,
     "batch_norm_fixed": batch_norm_fixed,
+    "batch_norm_fixed_sums": batch_norm_fixed_sums,
     "layer_norm": normalize,
     "layer_norm_backward": normalize_backward,
 }
