@@ -226,12 +226,14 @@ def _declined(result: np.ndarray | None) -> Any:
 
 def matmul(xp: Any, x: np.ndarray, y: np.ndarray) -> Any:
     """As ``ops/linalg.py``."""
-    return _declined(product(x, y)) if x.ndim >= 2 and y.ndim >= 2 else NotImplemented
+    if x.ndim < 2 or y.ndim < 2 or x.size * y.shape[-1] <= _SMALLEST:
+        return NotImplemented
+    return _declined(product(x, y))
 
 
 def linear(xp: Any, x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> Any:
     """As ``ops/linalg.py``."""
-    if w.ndim != 2 or not x.ndim or not w.shape[1]:
+    if x.size * len(w) <= _SMALLEST or w.ndim != 2:
         return NotImplemented
     if b is not None and (b.dtype != w.dtype or not b.flags.c_contiguous or not b.ndim):
         return NotImplemented
