@@ -21,11 +21,30 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .jit import DATA_OFFSET
-from .values import BOOL, FLOAT64, INT64, Function, Value, register_type
+from .jit import DATA_OFFSET, has_feature
+from .values import (
+    BOOL,
+    FLOAT32,
+    FLOAT64,
+    INT32,
+    INT64,
+    Function,
+    Unsupported,
+    Value,
+    register_type,
+    select,
+)
 
 # Loops whose iterations are independent: LLVM need not check whether arrays overlap.
 _GROUP = "!llvm.access.group !1"
+# What loops refer to; their own nodes have the numbers from `_FIRST_LOOP` on.
+_HINTS = """
+!1 = distinct !{}
+!2 = !{!"llvm.loop.parallel_accesses", !1}
+!3 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!4 = !{!"llvm.loop.interleave.count", i32 1}
+"""
+_FIRST_LOOP = 5
 
 
 def storage_type(dtype: np.dtype) -> str:
@@ -56,23 +75,47 @@ class Pointer:
         kind = storage_type(self.dtype)
         return self.kernel.emit(f"getelementptr inbounds {kind}, ptr {self.text}, i64 {text}")
 
+    def moved(self, offset: Value) -> Pointer:
+        """The elements from `offset` bytes on."""
+        text = self.kernel.emit(f"getelementptr i8, ptr {self.text}, i64 {offset.text}")
+        return Pointer(self.kernel, text, self.dtype)
+
     def __getitem__(self, index: Value | int) -> Value:
+        """An element in a register; 16-bit floats become float32."""
         kernel = self.kernel
-        text = f"load {storage_type(self.dtype)}, ptr {self._address(index)}{kernel.group}"
-        value = kernel.emit(text)
+        kind = storage_type(self.dtype)
+        text = kernel.emit(f"load {kind}, ptr {self._address(index)}{kernel.group}")
         if self.dtype == BOOL:
-            value = kernel.emit(f"icmp ne i8 {value}, 0")
-        return Value(kernel, value, self.dtype)
+            return Value(kernel, kernel.emit(f"icmp ne i8 {text}, 0"), BOOL)
+        if kind == "half":
+            if not has_feature("f16c"):
+                raise Unsupported("this processor does not convert float16")
+            return Value(kernel, kernel.emit(f"fpext half {text} to float"), FLOAT32)
+        if self.dtype.name == "bfloat16":
+            return (Value(kernel, kernel.emit(f"zext i16 {text} to i32"), INT32) << 16).bits()
+        return Value(kernel, text, self.dtype)
 
     def __setitem__(self, index: Value | int, value: Value | float) -> None:
         kernel = self.kernel
-        if not isinstance(value, Value):
-            value = kernel.constant(value, self.dtype)
-        text = value.to(self.dtype).text
+        kind = storage_type(self.dtype)
+        register = FLOAT32 if kind == "half" or self.dtype.name == "bfloat16" else self.dtype
+        number = value if isinstance(value, Value) else kernel.constant(value, register)
+        text = number.to(register).text
         if self.dtype == BOOL:
             text = kernel.emit(f"zext i1 {text} to i8")
-        kind = storage_type(self.dtype)
+        elif kind == "half":
+            text = kernel.emit(f"fptrunc float {text} to half")
+        elif self.dtype.name == "bfloat16":
+            text = _rounded_to_bfloat16(number.to(register))
         kernel.do(f"store {kind} {text}, ptr {self._address(index)}{kernel.group}")
+
+
+def _rounded_to_bfloat16(value: Value) -> str:
+    """The upper half of a float32, rounded to nearest even."""
+    bits = value.bits()
+    rounded = bits + 0x7FFF + ((bits >> 16) & 1)
+    high = select(value.is_nan(), 0x7FC0, rounded >> 16)
+    return value.function.emit(f"trunc i32 {high.text} to i16")
 
 
 class Variable:
@@ -116,7 +159,8 @@ class Kernel(Function):
         super().__init__()
         self.variables: list[str] = []
         self.group = ""
-        self.loops = 0
+        self.blocks = 0
+        self.loop_nodes: list[str] = []
         self.arguments = 0
         self.start, self.stop = self.integer("%start"), self.integer("%stop")
         self.slot = self.integer("%slot")
@@ -130,7 +174,11 @@ class Kernel(Function):
 
     def array(self, dtype: np.dtype) -> Pointer:
         """The data of an array, whose object's address is the argument."""
-        place = self.emit(f"getelementptr i8, ptr {self._argument('ptr')}, i64 {DATA_OFFSET}")
+        return self.data_of(self.integer_argument(), dtype)
+
+    def data_of(self, address: Value, dtype: np.dtype) -> Pointer:
+        """The data of the array object at `address`."""
+        place = self.emit(f"inttoptr i64 {(address + DATA_OFFSET).text} to ptr")
         return Pointer(self, self.emit(f"load ptr, ptr {place}"), dtype)
 
     def integer_argument(self) -> Value:
@@ -159,11 +207,21 @@ class Kernel(Function):
 
     @contextmanager
     def loop(
-        self, start: Value | int, stop: Value | int, step: int = 1, *, parallel: bool = False
+        self,
+        start: Value | int,
+        stop: Value | int,
+        step: int = 1,
+        *,
+        parallel: bool = False,
+        masked: bool = False,
     ) -> Iterator[Value]:
-        """Repeat what is within for every index; `parallel` promises that no turn needs another."""
-        number = self.loops
-        self.loops += 1
+        """Repeat what is within for every index.
+
+        `parallel` promises that no turn needs another; `masked` then has vectors of which a part
+        may be left out do the last turns, too.
+        """
+        number = self.blocks
+        self.blocks += 1
         head, body, done = (f"{part}{number}" for part in ("head", "body", "done"))
         index = self.variable(self.whole(start))
         end = self.whole(stop)
@@ -177,14 +235,21 @@ class Kernel(Function):
         self.group = outside
         text = self.emit(f"add nsw i64 {at.text}, {step}")
         index.value = Value(self, text, INT64)
-        self.do(f"br label %{head}" + (f", !llvm.loop !{number + 3}" if parallel else ""))
+        self.do(f"br label %{head}{self._loop_hint(masked) if parallel else ''}")
         self.label(done)
+
+    def _loop_hint(self, masked: bool) -> str:
+        """A reference to a node of what LLVM is told of one loop."""
+        node = f"!{_FIRST_LOOP + len(self.loop_nodes)}"
+        hints = "!2, !3, !4" if masked else "!2"
+        self.loop_nodes.append(f"{node} = distinct !{{{node}, {hints}}}")
+        return f", !llvm.loop {node}"
 
     @contextmanager
     def when(self, condition: Value) -> Iterator[None]:
         """Do what is within if `condition` holds."""
-        number = self.loops
-        self.loops += 1
+        number = self.blocks
+        self.blocks += 1
         self.do(f"br i1 {condition.text}, label %then{number}, label %after{number}")
         self.label(f"then{number}")
         yield
@@ -194,7 +259,7 @@ class Kernel(Function):
     def assembly(self) -> str:
         """The module."""
         lines = ["entry:", *self.variables, *self.lines, "  ret void"]
-        loops = [f"!{n + 3} = distinct !{{!{n + 3}, !2}}" for n in range(self.loops)]
-        tail = ["!1 = distinct !{}", '!2 = !{!"llvm.loop.parallel_accesses", !1}', *loops]
         head = "define void @kernel(ptr %args, i64 %start, i64 %stop, i64 %slot) {"
-        return "\n".join([head, *lines, "}", *sorted(self.declarations), *tail, ""])
+        return "\n".join(
+            [head, *lines, "}", *sorted(self.declarations), _HINTS, *self.loop_nodes, ""]
+        )

@@ -17,7 +17,6 @@ import numpy as np
 from ..memory import empty
 from ..optim import fits, is_same
 from .calls import Call, LazyCall, bits_of
-from .jit import DATA_OFFSET
 from .loops import Kernel, Pointer
 from .values import FLOAT32, FLOAT64, INT64, Value, maximum, multiply_add, select
 
@@ -66,13 +65,10 @@ class _Tables:
         with kernel.loop(kernel.start, kernel.stop) as item:
             array, first, length = (self.pieces[item * 3 + i] for i in range(3))
             row = self.objects + array * self.columns
-            arrays = [self._data(row[column]) + first for column in range(self.columns)]
+            arrays = [
+                kernel.data_of(row[column], self.dtype) + first for column in range(self.columns)
+            ]
             yield arrays, length, item
-
-    def _data(self, address: Value) -> Pointer:
-        kernel = self.kernel
-        place = kernel.emit(f"inttoptr i64 {(address + DATA_OFFSET).text} to ptr")
-        return Pointer(kernel, kernel.emit(f"load ptr, ptr {place}"), self.dtype)
 
 
 def _run(

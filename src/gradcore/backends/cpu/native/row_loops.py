@@ -31,10 +31,6 @@ _CHUNKS = 2
 class RowKernel(Kernel):
     """A kernel over rows of any length."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.masked: list[int] = []
-
     def along(self, length: Value, body: Body) -> None:
         """Do `body` for every index below `length`; no turn may need another's stores.
 
@@ -44,22 +40,8 @@ class RowKernel(Kernel):
         whole = length & -4 * lanes()
         with self.loop(0, whole, parallel=True) as i:
             body(i)
-        self.masked.append(self.loops)
-        with self.loop(whole, length, parallel=True) as i:
+        with self.loop(whole, length, parallel=True, masked=True) as i:
             body(i)
-
-    def assembly(self) -> str:
-        """The module."""
-        text = super().assembly()
-        hints = range(self.loops + 3, self.loops + 5)
-        for n in self.masked:
-            plain = f"!{n + 3} = distinct !{{!{n + 3}, !2"
-            text = text.replace(plain + "}", plain + "".join(f", !{i}" for i in hints) + "}")
-        masks, interleaves = hints
-        return (
-            f'{text}!{masks} = !{{!"llvm.loop.vectorize.predicate.enable", i1 true}}\n'
-            f'!{interleaves} = !{{!"llvm.loop.interleave.count", i32 1}}\n'
-        )
 
     def largest(self, length: Value, term: Callable[[Value], Value], dtype: np.dtype) -> Value:
         """The largest term; nan if one is, and -inf if there is none."""
